@@ -1,0 +1,1 @@
+"""From live-cell microscopy of immune cells killing cancer cells to numbers."""

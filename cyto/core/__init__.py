@@ -1,0 +1,1 @@
+"""Plain data and rules that every floor above shares; standard library only."""

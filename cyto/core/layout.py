@@ -1,0 +1,110 @@
+"""Every path of a run has its name here and nowhere else."""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}")
+"""What a name must look like that becomes part of a path or of a container's name."""
+
+
+@dataclass(frozen=True)
+class JobLayout:
+    """The files of one job: a task that was asked of a worker."""
+
+    folder: Path
+
+    @property
+    def request(self) -> Path:
+        """What was asked, with paths as the worker sees them."""
+        return self.folder / "request.json"
+
+    @property
+    def result(self) -> Path:
+        """How it ended; there is exactly one, and it appears whole."""
+        return self.folder / "result.json"
+
+    @property
+    def command(self) -> Path:
+        """The command that runs this job again by hand."""
+        return self.folder / "command.txt"
+
+    @property
+    def log(self) -> Path:
+        """What the tool printed."""
+        return self.folder / "log.txt"
+
+    @property
+    def out(self) -> Path:
+        """The values that the task returned."""
+        return self.folder / "out"
+
+
+@dataclass(frozen=True)
+class RunLayout:
+    """The files of one run in its output folder.
+
+    People find ``logs/`` and one folder per exported node there; ``.cyto/`` is ours.
+    """
+
+    output_dir: Path
+    run_id: str
+
+    @property
+    def state(self) -> Path:
+        """Our own folder inside the output folder."""
+        return self.output_dir / ".cyto"
+
+    @property
+    def lock(self) -> Path:
+        """Held by the run that works here."""
+        return self.state / "lock"
+
+    @property
+    def store(self) -> Path:
+        """Results of nodes, addressed by content."""
+        return self.state / "store"
+
+    @property
+    def run(self) -> Path:
+        """This run's own folder."""
+        return self.state / "runs" / self.run_id
+
+    @property
+    def record(self) -> Path:
+        """Everything that happened, one JSON object per line."""
+        return self.run / "events.jsonl"
+
+    @property
+    def jobs(self) -> Path:
+        """Job folders, by worker group."""
+        return self.run / "jobs"
+
+    def job(self, group: str, name: str) -> JobLayout:
+        """Name the folder of one job of the workers of *group*."""
+        return JobLayout(self.jobs / group / name)
+
+    @property
+    def logs(self) -> Path:
+        """What tools printed, one file per node."""
+        return self.output_dir / "logs"
+
+    def log(self, node: str) -> Path:
+        """Name a node's log."""
+        return self.logs / f"{node}.log"
+
+    def export(self, node: str) -> Path:
+        """Name the folder with a node's results for people."""
+        return self.output_dir / node
+
+
+def cache_folder() -> Path:
+    """Name the documented cache: ``$CYTO_CACHE``, else ``cyto`` in the user's cache folder."""
+    own = os.environ.get("CYTO_CACHE")
+    if own:
+        return Path(own)
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(base) / "cyto"

@@ -1,0 +1,110 @@
+"""Where and how a task runs, as plain data: what a profile entry says."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Optional, Tuple
+
+from cyto._typing import Environment, Pull
+
+
+@dataclass(frozen=True)
+class Resources:
+    """What a task may use; ``None`` means that nobody said.
+
+    Parameters
+    ----------
+    cpus
+        Cores, ≥ 1. The scheduler counts 1 where nobody said.
+    memory_bytes
+        Limit, enforced by the environment or the launcher.
+    gpus
+        Number of GPUs, each the task's own.
+    walltime_s
+        The task is ended after this many seconds.
+    """
+
+    cpus: Optional[int] = None
+    memory_bytes: Optional[int] = None
+    gpus: int = 0
+    walltime_s: Optional[float] = None
+
+
+@dataclass(frozen=True)
+class Bind:
+    """A folder or file of the host that a container sees, read-only unless *writable*."""
+
+    source: str
+    target: str
+    writable: bool = False
+
+
+@dataclass(frozen=True)
+class Placement:
+    """Everything that a profile says of one node.
+
+    Parameters
+    ----------
+    environment
+        Name in the entry-point group ``cyto.runners``.
+    launcher
+        ``local`` or ``slurm``.
+    image
+        Image name or path of a SIF; ``None`` on bare metal.
+    python
+        The argv that starts Python inside the image; a tuple, for images where it is
+        ``pixi run -e gpu python``.
+    pull
+        Whether the image may be fetched; ``None`` decides by its name (`may_pull`).
+    network
+        Whether a container reaches the network.
+    binds, env
+        More mounts and environment variables for a container.
+    pids
+        How many processes and threads a container may have.
+    launcher_options
+        Options that only the launcher understands, such as Slurm's partition.
+    batch_size
+        Frames per chunk for tasks that treat frames independently.
+    node_selector
+        Labels that the machine must have.
+    source
+        Where the entry was written, ``file:line``; for messages.
+    entry
+        The key that won: a node's name, ``tag:…`` or ``default``; empty when none addressed it.
+    """
+
+    environment: Environment = "baremetal"
+    launcher: str = "local"
+    image: Optional[str] = None
+    python: Tuple[str, ...] = ("python3",)
+    pull: Optional[Pull] = None
+    network: bool = False
+    binds: Tuple[Bind, ...] = ()
+    env: Tuple[Tuple[str, str], ...] = ()
+    pids: int = 4096
+    resources: Resources = field(default_factory=Resources)
+    launcher_options: Tuple[Tuple[str, str], ...] = ()
+    batch_size: Optional[int] = None
+    node_selector: Tuple[Tuple[str, str], ...] = ()
+    source: str = ""
+    entry: str = ""
+
+    @property
+    def may_pull(self) -> Pull:
+        """The pull rule in force: bare local names are never looked for in a registry."""
+        if self.pull is not None:
+            return self.pull
+        return "missing" if has_registry(self.image or "") else "never"
+
+
+def has_registry(image: str) -> bool:
+    """Tell whether an image's name says which registry it comes from.
+
+    ``registry.example/cellpose:v1``, ``localhost:5000/x`` and ``docker://x`` do;
+    ``cellpose:latest`` and ``your-lab/cellpose`` are names on this machine.
+    """
+    if "://" in image:
+        return True
+    host, slash, _ = image.partition("/")
+    return bool(slash) and ("." in host or ":" in host or host == "localhost") and host not in {".", ".."}

@@ -1,0 +1,255 @@
+"""The one program that runs a task anywhere outside the caller's own process.
+
+``python -m cyto.runners.container_worker REQUEST.json``
+    runs that one request; this is the command that each job folder records.
+``python -m cyto.runners.container_worker --serve``
+    answers requests, one JSON object per line on stdin, until stdin closes.
+
+Needs the standard library alone until it loads a task, so it starts under ``python -S`` in
+milliseconds. Every request gets exactly one ``result.json``, ``SystemExit`` included. stdout and
+stderr belong to the tool and go to the job's log; the protocol has a file descriptor of its own.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import threading
+import time
+import traceback
+from queue import SimpleQueue
+from typing import IO, Any, Dict, List, Mapping, Optional
+
+from cyto.core.request import Ref, TaskRequest, TaskResult
+
+_LIBRARIES = (
+    "numpy", "scipy", "skimage", "cv2", "pandas", "pyarrow", "networkx", "torch", "cellpose",
+    "tensorflow", "stardist", "csbdeep",
+)  # fmt: skip
+
+
+def main(argv: Optional[List[str]] = None) -> int:
+    """Run one request, or serve many; give the exit code."""
+    args = sys.argv[1:] if argv is None else argv
+    if args == ["--serve"]:
+        return serve()
+    if len(args) != 1 or args[0].startswith("-"):
+        sys.stderr.write(f"{__doc__}\n")
+        return 0 if args in (["-h"], ["--help"]) else 2
+    with open(args[0], encoding="utf-8") as file:
+        request = TaskRequest.from_json(json.load(file))
+    result = answer(request)
+    if not result.ok:
+        sys.stderr.write(f"{result.traceback}{result.reason}: {result.message}\n")
+    return 0 if result.ok else 1
+
+
+def serve() -> int:
+    """Answer requests from stdin until it closes; end at once when it closes during a task."""
+    replies = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    questions = os.fdopen(os.dup(0), encoding="utf-8")
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)  # a tool that reads stdin gets nothing
+    os.dup2(2, 1)
+    queue: SimpleQueue[Optional[str]] = SimpleQueue()
+    busy = threading.Event()
+    threading.Thread(target=_listen, args=(questions, queue, busy), daemon=True).start()
+    _reply(replies, {"ready": os.getpid(), "python": sys.version.split()[0]})
+    while True:
+        line = queue.get()
+        if line is None:
+            return 0
+        busy.set()
+        request = TaskRequest.from_json(json.loads(line))
+        with _Capture(os.path.join(request.folder, "log.txt")):
+            result = answer(request)
+        busy.clear()
+        _reply(replies, {"result": result.to_json()})
+
+
+def answer(request: TaskRequest) -> TaskResult:
+    """Run one request and write its result, whatever happens."""
+    _forget_peak()
+    wall, cpu = time.perf_counter(), time.process_time()
+    before = dict(os.environ)
+    outputs: Dict[str, Ref] = {}
+    failure: Dict[str, Any] = {}
+    try:
+        outputs = _execute(request)
+    except BaseException as error:  # noqa: BLE001 - the one place that must not let go
+        failure = _explain(error)
+        sys.stderr.write(failure["traceback"])
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        if dict(os.environ) != before:
+            os.environ.clear()
+            os.environ.update(before)
+    result = TaskResult(
+        outputs=outputs,
+        wall_s=time.perf_counter() - wall,
+        cpu_s=time.process_time() - cpu,
+        peak_bytes=_peak(),
+        versions=_versions(),
+        **failure,
+    )
+    _write(result, request.folder)
+    return result
+
+
+def _execute(request: TaskRequest) -> Dict[str, Ref]:
+    _use_site_packages()
+    for folder in request.code:
+        if folder not in sys.path:
+            sys.path.append(folder)
+    from pathlib import Path
+
+    from cyto.runners import exchange
+
+    data = {key: exchange.load(ref) for key, ref in request.inputs.items()}
+    if request.frames is not None:
+        start, stop = request.frames
+        for key, ref in request.inputs.items():
+            if ref.kind in {"image", "label"}:
+                data[key] = data[key][start:stop]
+    _seed(request.seed)
+    # the task floor is above this one: it is loaded by name, as the request's class is
+    loading = __import__("cyto.task.loading", fromlist=["load_task"])
+    cls = loading.load_task(request.task)
+    task = loading.build_task(cls, request.params)
+    values = loading.call_here(task, data)
+    out = Path(request.folder) / "out"
+    out.mkdir(exist_ok=True)
+    ports = getattr(cls, "outputs", {})
+    return {
+        key: exchange.save(
+            value, ports[key].kind if key in ports else exchange.infer_kind(key, value), out, key
+        )
+        for key, value in values.items()
+        if value is not None
+    }
+
+
+def _explain(error: BaseException) -> Dict[str, Any]:
+    """Say in a user's words what ended the task."""
+    name = type(error).__name__
+    text = "".join(traceback.format_exception(type(error), error, error.__traceback__))
+    if isinstance(error, SystemExit):
+        why = f"the task ended its own process (exit code {error.code!r}) instead of returning"
+        return {"reason": "exit", "message": why, "traceback": text}
+    if isinstance(error, MemoryError):
+        why = f"out of memory: {error}" if str(error) else "out of memory"
+        return {"reason": "memory", "message": why, "traceback": text}
+    if isinstance(error, ModuleNotFoundError):
+        why = (
+            f"the environment of this task has no library {error.name!r} ({error}); install it "
+            "there, or give the node an image that has it (cyto doctor --image shows what lacks)"
+        )
+        return {"reason": "exception", "message": why, "traceback": text}
+    if hasattr(error, "exit_code"):  # ours: the message says it all
+        return {"reason": "exception", "message": str(error), "traceback": text}
+    why = f"{name}: {error}" if str(error) else name
+    return {"reason": "exception", "message": why + _where(error), "traceback": text}
+
+
+def _where(error: BaseException) -> str:
+    frames = traceback.extract_tb(error.__traceback__)
+    if not frames:
+        return ""
+    last = frames[-1]
+    return f" (in {last.name}, {os.path.basename(last.filename)} line {last.lineno})"
+
+
+def _listen(questions: IO[str], queue: SimpleQueue[Optional[str]], busy: threading.Event) -> None:
+    for line in questions:
+        queue.put(line)
+    queue.put(None)
+    if busy.is_set():  # whoever asked is gone: nobody needs the answer
+        try:
+            os.killpg(os.getpgrp(), 9)
+        finally:
+            os._exit(1)
+
+
+def _reply(replies: IO[str], message: Mapping[str, Any]) -> None:
+    replies.write(json.dumps(message) + "\n")
+    replies.flush()
+
+
+class _Capture:
+    """Send what the tool prints, from Python or below it, to the job's log."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+
+    def __enter__(self) -> None:
+        import faulthandler
+
+        self.saved = (os.dup(1), os.dup(2))
+        log = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+        os.dup2(log, 1)
+        os.dup2(log, 2)
+        os.close(log)
+        for stream in (sys.stdout, sys.stderr):
+            stream.reconfigure(line_buffering=True)  # type: ignore[attr-defined,union-attr]
+        faulthandler.enable(2)
+
+    def __exit__(self, *_: object) -> None:
+        for target, saved in zip((1, 2), self.saved):
+            os.dup2(saved, target)
+            os.close(saved)
+
+
+def _write(result: TaskResult, folder: str) -> None:
+    path = os.path.join(folder, "result.json")
+    with open(path + ".part", "w", encoding="utf-8") as file:
+        json.dump(result.to_json(), file)
+    os.replace(path + ".part", path)
+
+
+def _use_site_packages() -> None:
+    if sys.flags.no_site and "site" not in sys.modules:
+        import site
+
+        site.main()
+
+
+def _seed(seed: int) -> None:
+    import random
+
+    random.seed(seed)
+    numpy = sys.modules.get("numpy")
+    if numpy is not None:
+        numpy.random.seed(seed % 2**32)
+
+
+def _forget_peak() -> None:
+    try:
+        with open("/proc/self/clear_refs", "w") as file:
+            file.write("5")
+    except OSError:
+        pass
+
+
+def _peak() -> int:
+    try:
+        with open("/proc/self/status") as file:
+            for line in file:
+                if line.startswith("VmHWM:"):
+                    return int(line.split()[1]) * 1024
+    except OSError:
+        pass
+    return 0
+
+
+def _versions() -> Dict[str, str]:
+    found = {"python": sys.version.split()[0]}
+    for name in _LIBRARIES:
+        version = getattr(sys.modules.get(name), "__version__", None)
+        if version:
+            found[name] = str(version)
+    return found
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,224 @@
+"""How values lie on disk between processes: ``.npy``, Arrow IPC, JSON; never pickle.
+
+Runs on Python 3.9 inside containers; NumPy, pandas, pyarrow and NetworkX are imported only when
+a value needs them.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Dict
+
+from cyto.core.request import Ref
+from cyto.errors import TaskOutputError
+
+
+def save(value: Any, kind: str, folder: Path, key: str) -> Ref:
+    """Write one value into *folder* and say how to read it again.
+
+    Parameters
+    ----------
+    value
+        An array, a pandas table, a NetworkX graph, a JSON value or a path, as *kind* says.
+    kind
+        ``image``, ``label``, ``dataframe``, ``network``, ``value`` or ``file``.
+    folder, key
+        The file becomes ``<folder>/<key>.<ending>``.
+
+    Returns
+    -------
+    The reference, its path absolute.
+
+    Raises
+    ------
+    TaskOutputError
+        The value is of no kind that can travel; says its type.
+    """
+    if kind == "dataframe":
+        return _save_table(value, folder / f"{key}.arrow")
+    if kind == "network":
+        path = folder / f"{key}.json"
+        path.write_text(json.dumps(network_to_json(value)), encoding="utf-8")
+        return Ref("network", "json", str(path))
+    if kind == "file":
+        return _save_file(value, folder, key)
+    if hasattr(value, "dtype") and hasattr(value, "__array__") and getattr(value, "ndim", 0) > 0:
+        return _save_array(value, kind, folder / f"{key}.npy", key)
+    plain = to_plain(value, key)
+    if len(json.dumps(plain)) < 4096:
+        return Ref(kind, "inline", value=plain)
+    path = folder / f"{key}.json"
+    path.write_text(json.dumps(plain), encoding="utf-8")
+    return Ref(kind, "json", str(path))
+
+
+def load(ref: Ref, *, writable: bool = False) -> Any:
+    """Read the value behind *ref*.
+
+    Arrays are mapped, not read: the pages come when they are touched. With *writable* they are
+    private copies-on-write, so that changing them changes no file.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        The file is not there, or it is damaged.
+    """
+    if ref.format == "inline":
+        return ref.value
+    path = ref.path or ""
+    if ref.format == "npy":
+        return _load_npy(path, "c" if writable else "r")
+    if ref.format == "array":
+        return _load_raw(ref, "c" if writable else "r")
+    if ref.format in {"arrow", "parquet"}:
+        return _load_table(path, ref.format)
+    if ref.format == "file":
+        return path
+    with open(path, encoding="utf-8") as file:
+        value = json.load(file)
+    return network_from_json(value) if ref.kind == "network" else value
+
+
+def infer_kind(key: str, value: Any) -> str:
+    """Guess the kind of a value that nobody declared: from what it is, then from its key."""
+    if hasattr(value, "columns") and hasattr(value, "iloc"):
+        return "dataframe"
+    if hasattr(value, "nodes") and hasattr(value, "edges"):
+        return "network"
+    if hasattr(value, "dtype") and getattr(value, "ndim", 0) in {2, 3}:
+        return "label" if "label" in key or "mask" in key else "image"
+    return "file" if hasattr(value, "__fspath__") else "value"
+
+
+def to_plain(value: Any, key: str = "") -> Any:
+    """Give *value* with NumPy's types and tuples turned into JSON's.
+
+    Raises
+    ------
+    TaskOutputError
+        It holds something that JSON cannot.
+    """
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    if hasattr(value, "tolist"):
+        return to_plain(value.tolist(), key)
+    if isinstance(value, Mapping):
+        return {str(name): to_plain(item, key) for name, item in value.items()}
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return [to_plain(item, key) for item in value]
+    raise TaskOutputError(
+        f"a value of type {type(value).__name__} cannot leave its task",
+        key=key,
+        hint="return an array, a pandas table, a NetworkX graph, numbers, text, lists or dicts of "
+        "them, or the pathlib.Path of a file",
+    )
+
+
+def network_to_json(graph: Any) -> Dict[str, Any]:
+    """Give a NetworkX graph as JSON values; node ids are numbers, texts or tuples of them."""
+    return {
+        "directed": graph.is_directed(),
+        "multigraph": graph.is_multigraph(),
+        "graph": to_plain(dict(graph.graph)),
+        "nodes": [[to_plain(node), to_plain(dict(attrs))] for node, attrs in graph.nodes(data=True)],
+        "edges": [
+            [to_plain(a), to_plain(b), to_plain(dict(attrs))] for a, b, attrs in graph.edges(data=True)
+        ],
+    }
+
+
+def network_from_json(data: Mapping[str, Any]) -> Any:
+    """Make the NetworkX graph that `network_to_json` wrote."""
+    import networkx as nx
+
+    kinds = {
+        (False, False): nx.Graph,
+        (True, False): nx.DiGraph,
+        (False, True): nx.MultiGraph,
+        (True, True): nx.MultiDiGraph,
+    }
+    graph = kinds[bool(data["directed"]), bool(data["multigraph"])](**data["graph"])
+    graph.add_nodes_from((_id(node), attrs) for node, attrs in data["nodes"])
+    graph.add_edges_from((_id(a), _id(b), attrs) for a, b, attrs in data["edges"])
+    return graph
+
+
+def _id(node: Any) -> Any:
+    return tuple(map(_id, node)) if isinstance(node, list) else node
+
+
+def _save_array(value: Any, kind: str, path: Path, key: str) -> Ref:
+    import numpy as np
+
+    array = np.asarray(value)
+    if array.dtype.hasobject:
+        raise TaskOutputError(
+            f"an array of Python objects (dtype {array.dtype}) cannot leave its task", key=key
+        )
+    if kind == "label" and array.dtype.kind in "ib":
+        array = array.astype(np.uint8 if array.dtype.kind == "b" else f"u{array.dtype.itemsize}")
+    if kind in {"image", "label"} and array.ndim == 2:
+        array = array[None]
+    with open(path, "wb") as file:
+        np.lib.format.write_array(file, array, allow_pickle=False)
+    return Ref(kind, "npy", str(path), dtype=array.dtype.str, shape=array.shape)
+
+
+def _save_table(value: Any, path: Path) -> Ref:
+    try:
+        import pyarrow as pa
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError(
+            "tables travel as Arrow files: this environment needs the library 'pyarrow'",
+            name="pyarrow",
+        ) from error
+    table = pa.Table.from_pandas(value)
+    with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, table.schema) as writer:
+        writer.write_table(table)
+    return Ref("dataframe", "arrow", str(path), columns=tuple(map(str, value.columns)))
+
+
+def _save_file(value: Any, folder: Path, key: str) -> Ref:
+    source = Path(os.fspath(value))
+    if not source.is_file():
+        raise TaskOutputError(f"there is no file {str(source)!r}", key=key)
+    target = folder / f"{key}{''.join(source.suffixes)}"
+    shutil.copyfile(source, target)
+    return Ref("file", "file", str(target))
+
+
+def _load_npy(path: str, mode: str) -> Any:
+    import numpy as np
+
+    array = np.load(path, mmap_mode=mode, allow_pickle=False)  # type: ignore[call-overload]
+    return array.view(np.ndarray)
+
+
+def _load_raw(ref: Ref, mode: str) -> Any:
+    import numpy as np
+
+    raw = np.memmap(ref.path or "", dtype=np.uint8, mode=mode)  # type: ignore[call-overload]
+    array: Any = np.ndarray(
+        ref.shape or (),
+        dtype=ref.dtype,
+        buffer=raw,
+        offset=ref.offset,
+        strides=ref.strides,
+    )
+    return array
+
+
+def _load_table(path: str, form: str) -> Any:
+    import pyarrow as pa
+
+    if form == "parquet":
+        from pyarrow import parquet
+
+        return parquet.read_table(path).to_pandas()
+    with pa.memory_map(path) as source:
+        return pa.ipc.open_file(source).read_all().to_pandas()
+

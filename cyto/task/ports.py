@@ -1,0 +1,154 @@
+"""What a task takes and gives: declared keys, and the checks on the values behind them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Tuple
+
+from cyto._typing import Kind, TaskData
+from cyto.errors import TaskInputError, TaskOutputError
+
+CONTEXT_KEYS = ("pixel_size_um", "frame_interval_s", "channel")
+"""Keys that travel with the data from channel to last result, beside the declared ones."""
+
+
+@dataclass(frozen=True)
+class Port:
+    """One key of a task's input or output.
+
+    Parameters
+    ----------
+    kind
+        ``image`` (T, Y, X), ``label`` (T, Y, X) unsigned, ``dataframe``, ``network``, ``value``
+        (what JSON holds) or ``file`` (a path).
+    help
+        One line for people.
+    optional
+        Input: the task works without it. Output: the task may leave it out.
+    columns
+        Columns that an input table must have, or that an output table will have.
+    """
+
+    kind: Kind
+    help: str = ""
+    optional: bool = False
+    columns: Tuple[str, ...] = ()
+
+
+def require(data: TaskData, key: str, port: Port, task: str) -> Any:
+    """Give ``data[key]`` in the form that *port* promises.
+
+    A single 2-D frame becomes (1, Y, X).
+
+    Raises
+    ------
+    TaskInputError
+        The key is missing, or its value is of another kind, rank or dtype; shows what was
+        received.
+    """
+    if key not in data or data[key] is None:
+        if port.optional:
+            return None
+        raise TaskInputError(
+            f"is missing; received {_keys(data)}", task=task, key=key, hint=port.help
+        )
+    value = data[key]
+    fault = _fault(value, port)
+    if fault:
+        raise TaskInputError(fault, task=task, key=key, hint=port.help)
+    if port.kind in {"image", "label"}:
+        return value[None] if value.ndim == 2 else value
+    return value
+
+
+def require_pixel_size(data: TaskData, task: str, because: str) -> float:
+    """Give the pixel size in µm, or say why it is needed and where to write it."""
+    size = data.get("pixel_size_um")
+    if size is None:
+        raise TaskInputError(
+            f"the pixel size is not known, and {because} needs it",
+            task=task,
+            key="pixel_size_um",
+            hint="write pixel_size_um beside the channel's path in the pipeline file",
+        )
+    return float(size)
+
+
+def check_outputs(result: Any, outputs: Mapping[str, Port], task: str) -> Mapping[str, Any]:
+    """Check what a task returned against what it declares.
+
+    Raises
+    ------
+    TaskOutputError
+        Not a mapping; an undeclared key; a declared one missing; a wrong kind, rank or dtype.
+    """
+    if not isinstance(result, Mapping):
+        raise TaskOutputError(
+            f"returned {type(result).__name__}, a task returns a dict of its outputs "
+            f"({_keys(outputs)})",
+            task=task,
+        )
+    for key, value in result.items():
+        if key in CONTEXT_KEYS:
+            continue
+        if key not in outputs:
+            raise TaskOutputError(
+                f"is not declared ({_describe(value)}); declared: {_keys(outputs)}",
+                task=task,
+                key=key,
+                hint="add it to the task's outputs, or do not return it",
+            )
+        fault = _fault(value, outputs[key])
+        if fault:
+            raise TaskOutputError(fault, task=task, key=key, hint=outputs[key].help)
+    for key, port in outputs.items():
+        if key not in result and not port.optional:
+            raise TaskOutputError(
+                f"is declared and was not returned; returned: {_keys(result)}", task=task, key=key
+            )
+    return result
+
+
+def _fault(value: Any, port: Port) -> str:
+    """Say what is wrong with *value*, or nothing."""
+    if port.kind in {"image", "label"}:
+        return _array_fault(value, port.kind)
+    if port.kind == "dataframe":
+        if not hasattr(value, "columns") or not hasattr(value, "iloc"):
+            return f"must be a pandas table, received {_describe(value)}"
+        lacking = [name for name in port.columns if name not in set(value.columns)]
+        if lacking:
+            return (
+                f"has no column {', '.join(map(repr, lacking))}; "
+                f"columns: {', '.join(map(str, value.columns))}"
+            )
+    if port.kind == "network" and not (hasattr(value, "nodes") and hasattr(value, "edges")):
+        return f"must be a NetworkX graph, received {_describe(value)}"
+    return ""
+
+
+def _array_fault(value: Any, kind: str) -> str:
+    if not hasattr(value, "dtype") or not hasattr(value, "ndim"):
+        return f"must be an array (T, Y, X), received {_describe(value)}"
+    if value.ndim not in {2, 3}:
+        return f"must have the axes (T, Y, X), received {_describe(value)}"
+    if kind == "label" and value.dtype.kind not in "ub":
+        if value.dtype.kind == "i":
+            return "" if value.size == 0 or int(value.min()) >= 0 else (
+                f"must hold labels ≥ 0, received {_describe(value)} with negative values"
+            )
+        return f"must be an unsigned integer label image, received {_describe(value)}"
+    if kind == "image" and value.dtype.kind not in "uifb":
+        return f"must be numbers, received {_describe(value)}"
+    return ""
+
+
+def _describe(value: Any) -> str:
+    if hasattr(value, "dtype") and hasattr(value, "shape"):
+        return f"an array of shape {tuple(value.shape)} and dtype {value.dtype}"
+    return f"a value of type {type(value).__name__}"
+
+
+def _keys(data: Mapping[str, Any]) -> str:
+    return ", ".join(map(str, data)) or "nothing"
