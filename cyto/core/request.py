@@ -82,8 +82,11 @@ class TaskRequest:
         ``(start, stop)`` when only those frames are to be computed.
     seed
         Seeds ``random`` and NumPy's global generator before the task runs.
+    path_params
+        Names of the parameters whose values are absolute paths of files that the task reads.
     code
-        Folders to append to ``sys.path``, for the user's own task modules.
+        Module files or package folders of the user's own tasks; the worker appends the folders
+        that they lie in to ``sys.path``.
     """
 
     task: str
@@ -93,6 +96,7 @@ class TaskRequest:
     node: str = ""
     frames: Optional[Tuple[int, int]] = None
     seed: int = 0
+    path_params: Tuple[str, ...] = ()
     code: Tuple[str, ...] = ()
 
     def to_json(self) -> Dict[str, Any]:
@@ -105,6 +109,7 @@ class TaskRequest:
             "node": self.node,
             "frames": None if self.frames is None else list(self.frames),
             "seed": self.seed,
+            "path_params": list(self.path_params),
             "code": list(self.code),
         }
 
@@ -120,6 +125,7 @@ class TaskRequest:
             node=data.get("node", ""),
             frames=None if frames is None else (frames[0], frames[1]),
             seed=data.get("seed", 0),
+            path_params=tuple(data.get("path_params", ())),
             code=tuple(data.get("code", ())),
         )
 
@@ -127,6 +133,10 @@ class TaskRequest:
         """Give the same request with every path mapped by *move*, as a container sees it."""
         return replace(
             self,
+            params={
+                name: move(str(value)) if name in self.path_params else value
+                for name, value in self.params.items()
+            },
             inputs={key: ref.moved(move) for key, ref in self.inputs.items()},
             folder=move(self.folder),
             code=tuple(move(path) for path in self.code),

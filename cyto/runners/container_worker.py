@@ -99,9 +99,9 @@ def answer(request: TaskRequest) -> TaskResult:
 
 def _execute(request: TaskRequest) -> Dict[str, Ref]:
     _use_site_packages()
-    for folder in request.code:
-        if folder not in sys.path:
-            sys.path.append(folder)
+    for module in request.code:
+        if os.path.dirname(module) not in sys.path:
+            sys.path.append(os.path.dirname(module))
     from pathlib import Path
 
     from cyto.runners import exchange

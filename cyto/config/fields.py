@@ -1,0 +1,115 @@
+"""Kinds of values that both formats share, each with its own words for what is wrong."""
+
+import re
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic import Discriminator as _Discriminator
+from pydantic import Tag
+
+from cyto.core.units import parse_duration, parse_memory
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,127}")
+"""`cyto.core.layout.SAFE_NAME` without dots: a dot separates a node from its key."""
+
+
+class WrongValueError(ValueError):
+    """A value that cannot be used, with advice."""
+
+    def __init__(self, message: str = "", hint: str = "") -> None:
+        self.message, self.hint = message, hint
+        super().__init__(message)
+
+
+class Strict(BaseModel):
+    """What all parts of both formats have in common."""
+
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, strict=True, populate_by_name=True, protected_namespaces=()
+    )
+
+
+def kind_of(value: Any) -> str:  # noqa: ANN401, RUF100 - a value of any kind
+    """Name the kind of a YAML value, as `one_of` takes them."""
+    kinds = {str: "text", bool: "bool", int: "int", float: "float", list: "list", dict: "map"}
+    return f"<{kinds.get(type(value), 'map' if isinstance(value, BaseModel) else 'other')}>"
+
+
+def one_of(words: str) -> _Discriminator:
+    """Choose a member of a union by the kind of the value; *words* say what is expected.
+
+    The members are marked ``Tag("<text>")``, ``<int>``, ``<float>``, ``<bool>``, ``<list>``,
+    ``<map>``; the marks never reach a message.
+    """
+    return _Discriminator(
+        kind_of, custom_error_type="wrong_kind", custom_error_message=f"expected {words}"
+    )
+
+
+def _no_nul(text: str) -> str:
+    if "\0" in text:
+        raise WrongValueError("a path or name cannot hold the character NUL")
+    return text
+
+
+def check_name(name: str) -> str:
+    """Give *name* if it can name a node or a channel."""
+    if NAME.fullmatch(name):
+        return name
+    raise WrongValueError(
+        f"{name!r} cannot be a name",
+        "a name has letters, digits, '_' and '-', begins with a letter or digit, "
+        "and has at most 128 of them",
+    )
+
+
+def _memory(value: Any) -> int:
+    _refuse_kind(value, "an amount of memory, such as 8Gi")
+    amount = parse_memory(value)
+    if amount < 2**20:
+        raise WrongValueError(
+            f"{value} is {amount} bytes, too little for any program",
+            "a bare number is bytes; write 8Gi, 512Mi or 32G",
+        )
+    return amount
+
+
+def _slurm_memory(value: Any) -> int:
+    """Read memory as Slurm does: a bare number is MiB, and a final B changes nothing."""
+    _refuse_kind(value, "an amount of memory, such as 32G")
+    text = re.sub(r"(?<=[KMGTPkmgtp])[bB]$", "", str(value).strip())
+    return _memory(text + "M" if text.isdigit() else text)
+
+
+def _seconds(value: Any) -> float:
+    _refuse_kind(value, "a time limit, such as 2h or 01:30:00")
+    return parse_duration(value)
+
+
+def _slurm_seconds(value: Any) -> float:
+    """Read a time limit as Slurm does: a bare number is minutes."""
+    _refuse_kind(value, "a time limit, such as 01:30:00")
+    minutes = str(value).strip().isdigit()
+    return parse_duration(int(value) * 60 if minutes else value)
+
+
+def _refuse_kind(value: Any, words: str) -> None:
+    if kind_of(value) not in {"<text>", "<int>", "<float>"}:
+        raise WrongValueError(f"expected {words}")
+
+
+_AMOUNT = WithJsonSchema({"type": ["string", "number"]})
+
+Text = Annotated[str, Field(min_length=1), AfterValidator(_no_nul)]
+Name = Annotated[str, AfterValidator(check_name)]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Memory = Annotated[int, BeforeValidator(_memory), _AMOUNT]
+SlurmMemory = Annotated[int, BeforeValidator(_slurm_memory), _AMOUNT]
+Seconds = Annotated[float, BeforeValidator(_seconds), _AMOUNT]
+SlurmSeconds = Annotated[float, BeforeValidator(_slurm_seconds), _AMOUNT]
+TextList = Annotated[tuple[Text, ...], Field(strict=False)]
+Scalar = Annotated[
+    Annotated[Text, Tag("<text>")] | Annotated[int, Tag("<int>")],
+    one_of("text or a whole number"),
+    AfterValidator(str),
+]

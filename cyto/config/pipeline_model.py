@@ -1,0 +1,132 @@
+"""The pipeline format: what a ``pipeline.X.yaml`` may hold."""
+
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, Field, Tag
+
+from cyto.config.fields import Name, Positive, Strict, Text, TextList, WrongValueError, one_of
+
+Edge = Annotated[int, Field(ge=0)] | None
+RESERVED = {
+    "default": "in a resources file it addresses every node",
+    "logs": "the output folder has a folder of that name",
+}
+
+
+def _increasing(span: tuple[int | None, ...]) -> tuple[int | None, ...]:
+    start, stop = span[0] or 0, span[1]
+    if stop is not None and stop <= start:
+        raise WrongValueError(
+            f"nothing lies between {start} and {stop}", "the end is not included: [0, 10] is ten"
+        )
+    if len(span) == 3 and span[2] == 0:
+        raise WrongValueError("the step must be 1 or more, not 0")
+    return span
+
+
+Span = Annotated[
+    tuple[Edge, ...],
+    Field(strict=False, min_length=2, max_length=2, examples=[[0, 512]]),
+    AfterValidator(_increasing),
+]
+Frames = Annotated[
+    tuple[Edge, ...],
+    Field(strict=False, min_length=2, max_length=3, examples=[[0, 100, 2]]),
+    AfterValidator(_increasing),
+]
+
+
+class Crop(Strict):
+    """A part of every frame, in pixels; the end is not included."""
+
+    y: Span | None = Field(None, description="First row and the row after the last.")
+    x: Span | None = Field(None, description="First column and the column after the last.")
+
+
+class Channel(Strict):
+    """Images of one channel: a file, a glob, a folder of frames, an OME-Zarr."""
+
+    path: Text = Field(description="File, glob or folder, relative to this file.")
+    channel: (
+        Annotated[
+            Annotated[Annotated[int, Field(ge=0)], Tag("<int>")] | Annotated[Text, Tag("<text>")],
+            one_of("a channel's number (from 0) or its name"),
+        ]
+        | None
+    ) = Field(None, description="Which channel of a multi-channel file: number from 0, or name.")
+    pixel_size_um: Positive | None = Field(None, description="Overrides what the file says.")
+    frame_interval_s: Positive | None = Field(None, description="Overrides what the file says.")
+    frames: Frames | None = Field(None, description="start, stop and step; stop is not included.")
+    crop: Crop | None = Field(None, description="Read only this part of each frame.")
+    axes: Annotated[str, Field(pattern=r"^[A-Z]{2,8}$")] | None = Field(
+        None, description="Meaning of the file's dimensions, such as TCYX; overrides the file."
+    )
+
+
+def _as_channel(value: str | Channel) -> Channel:
+    return Channel(path=value) if isinstance(value, str) else value
+
+
+AnyChannel = Annotated[
+    Annotated[Text, Tag("<text>")] | Annotated[Channel, Tag("<map>")],
+    one_of("the path of images, or a mapping with path"),
+    AfterValidator(_as_channel),
+]
+Inputs = Annotated[
+    Annotated[Text, Tag("<text>")] | Annotated[dict[Text, Text], Tag("<map>")],
+    one_of("'key: channel' or 'key: node.key' pairs, or one name"),
+]
+
+
+class Task(Strict):
+    """A node: a named use of a task."""
+
+    module: Annotated[str, Field(pattern=r"^[^\W\d]\w*(\.[^\W\d]\w*)+$")] = Field(
+        description="Dotted path of the class, such as cyto.segmentation.cellpose.CellPose."
+    )
+    params: dict[str, Any] = Field(
+        default_factory=dict, description="Parameters of the task's constructor."
+    )
+    inputs: Inputs | None = Field(
+        None,
+        description="For each input a channel, `node` or `node.key`; one name alone gives all "
+        "that it offers. Left out: the outputs of the dependencies.",
+    )
+    dependencies: TextList = Field((), description="Nodes that must have ended; inputs imply them.")
+    tags: TextList = Field((), description="Labels that a profile can address as tag:NAME.")
+    output: bool = Field(False, description="Export the results for people.")
+    retries: int = Field(0, ge=0, le=100, description="How often to try again after a failure.")
+
+
+def _free(name: str) -> str:
+    if name in RESERVED:
+        raise WrongValueError(f"{name!r} cannot name a node: {RESERVED[name]}")
+    return name
+
+
+class Pipeline(Strict):
+    """What to compute: channels and a graph of tasks."""
+
+    description: str = Field("", description="For people.")
+    channels: dict[Name, AnyChannel] = Field(
+        default_factory=dict, description="Name of each channel and where its images are."
+    )
+    output_dir: Text = Field("output", description="Where results go, relative to this file.")
+    tasks: dict[Annotated[Name, AfterValidator(_free)], Task] = Field(
+        min_length=1, description="Name of each node and what it does."
+    )
+    execution_profile: Text | None = Field(
+        None, description="Profile of the resources file; --profile wins over it."
+    )
+    pixel_size_um: Positive | None = Field(None, description="Calibration for all channels.")
+    frame_interval_s: Positive | None = Field(None, description="Calibration for all channels.")
+    seed: int = Field(0, ge=0, description="Seed of every task that draws random numbers.")
+
+
+SHAPES: dict[tuple[str, ...], type[Strict]] = {
+    (): Pipeline,
+    ("channels", "*"): Channel,
+    ("channels", "*", "crop"): Crop,
+    ("tasks", "*"): Task,
+}
+"""Which model stands at which path; ``*`` is any key."""

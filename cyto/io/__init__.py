@@ -1,0 +1,1 @@
+"""Images, tables and networks in the files that people keep."""

@@ -1,0 +1,157 @@
+"""Workers in Apptainer (Singularity) containers, as HPC clusters have them."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import ClassVar
+
+from cyto.core.placement import Placement
+from cyto.errors import UnavailableError
+from cyto.runners.docker import csv_field, inside_variables
+from cyto.runners.environment import Ending, Mount, WorkerSpec, exit_ending, tail
+from cyto.runners.process import run
+
+_CAP_SYS_RESOURCE = 1 << 24
+_HEADER = 1 << 16  # bytes of a SIF that hold its id and the time it was built
+
+
+class ApptainerRunner:
+    """A worker in an Apptainer container; ``singularity`` is the same thing."""
+
+    name: ClassVar[str] = "apptainer"
+    sees_host: ClassVar[bool] = False
+    limits_memory: ClassVar[bool] = False
+
+    def check(self, placement: Placement) -> None:
+        """Make sure of the program and of the SIF.
+
+        Raises
+        ------
+        UnavailableError
+            One of them is missing; the hint says which command makes it.
+        """
+        self.check_program()
+        image = placement.image or ""
+        if "://" in image:
+            raise UnavailableError(
+                f"{image!r} is no SIF on this machine, and nothing is pulled while a run waits",
+                hint=f"make one first: {program()} pull NAME.sif {image}, and write 'image: NAME.sif'",
+            )
+        path = Path(image)
+        if not path.exists():
+            raise UnavailableError(
+                f"there is no SIF {image!r}",
+                hint=_how_to_build(path, placement),
+            )
+        if not os.access(path, os.R_OK):
+            raise UnavailableError(f"the SIF {image!r} cannot be read by this user")
+
+    def check_program(self) -> str:
+        """Make sure that the program is there and starts; give its version."""
+        name = program()
+        if shutil.which(name) is None:
+            raise UnavailableError(
+                "apptainer is not installed: neither 'apptainer' nor 'singularity' is on the PATH",
+                hint="on a cluster try 'module load apptainer'; else install it, choose another "
+                "runner in the resources file, or use --profile local",
+            )
+        answer = run([name, "version"])
+        if not answer.ok:
+            raise UnavailableError(f"{name} does not work here: {tail(answer.err, 3)}")
+        return answer.out.strip()
+
+    def identity(self, placement: Placement) -> str:
+        """Give a digest of the SIF's header, which holds its id and build time."""
+        path = Path(placement.image or "")
+        if path.is_dir():  # an unpacked sandbox
+            return f"apptainer folder {path} {path.stat().st_mtime_ns}"
+        with path.open("rb") as file:
+            digest = hashlib.sha256(file.read(_HEADER)).hexdigest()
+        return f"apptainer {digest} {path.stat().st_size}"
+
+    def wrap(self, spec: WorkerSpec, args: Sequence[str]) -> list[str]:
+        """Give the ``exec`` command."""
+        placement = spec.placement
+        mounts = [
+            *spec.mounts,
+            Mount(source=f"{spec.scratch}/tmp", target="/tmp", writable=True),  # noqa: S108 - inside
+        ]
+        return [
+            program(), "--silent", "exec",
+            "--containall", "--cleanenv", "--no-home", "--writable-tmpfs",
+            *_privileges(), "--workdir", spec.scratch, "--pwd", "/tmp",  # noqa: S108
+            *([] if placement.network else _no_network()),
+            *(["--nv"] if spec.gpu_ids else []),
+            *(part for mount in mounts for part in ("--mount", mount_option(mount))),
+            placement.image or "", *placement.python, "-S", "-s", *args,
+        ]  # fmt: skip
+
+    def variables(self, spec: WorkerSpec) -> dict[str, str]:
+        """Give the worker its variables the way that keeps any value whole: ``APPTAINERENV_``."""
+        inside = inside_variables(spec)
+        if spec.gpu_ids:
+            inside["CUDA_VISIBLE_DEVICES"] = ",".join(spec.gpu_ids)
+        prefix = "APPTAINERENV_" if program() == "apptainer" else "SINGULARITYENV_"
+        own = {
+            k: v for k, v in os.environ.items() if not k.startswith(("APPTAINER", "SINGULARITY"))
+        }
+        return {**own, **{f"{prefix}{name}": value for name, value in inside.items()}}
+
+    def explain(self, spec: WorkerSpec, code: int | None, stderr: str) -> Ending:
+        """Explain the exit code; 255 is Apptainer's own failure."""
+        if code == 255:
+            return Ending(reason="lost", message=f"apptainer could not run it: {tail(stderr)}")
+        if code in {126, 127}:
+            python = " ".join(spec.placement.python)
+            return Ending(
+                reason="lost",
+                message=f"the image {spec.placement.image!r} cannot start {python!r}: "
+                f"{tail(stderr)}; name its Python with 'python:' in the resources file",
+            )
+        return exit_ending(code, stderr, spec.placement)
+
+    def remove(self, spec: WorkerSpec) -> None:
+        """Do nothing: the launcher ends the process and all in its session."""
+
+    def sweep(self) -> None:
+        """Do nothing: a worker ends with its driver."""
+
+
+@lru_cache(maxsize=None)
+def program() -> str:
+    """Give the name that this machine knows Apptainer by."""
+    return "apptainer" if shutil.which("apptainer") or not shutil.which("singularity") else "singularity"
+
+
+def mount_option(mount: Mount) -> str:
+    """Write a mount as ``--mount`` reads it: a line of CSV, so that any path can be named."""
+    fields = ["type=bind", f"source={mount.source}", f"destination={mount.target}"]
+    if not mount.writable:
+        fields.append("ro")
+    return ",".join(csv_field(text) for text in fields)
+
+
+@lru_cache(maxsize=None)
+def _privileges() -> list[str]:
+    """Drop privileges as root; root without CAP_SYS_RESOURCE could not start it otherwise."""
+    return ["--no-privs"] if os.geteuid() == 0 else []
+
+
+@lru_cache(maxsize=None)
+def _no_network() -> list[str]:
+    """Cut the network where that is permitted: for root."""
+    return ["--net", "--network", "none"] if os.geteuid() == 0 else []
+
+
+def _how_to_build(path: Path, placement: Placement) -> str:
+    definition = f"containers/apptainer/{path.stem}.def"
+    where = f" ({placement.source} asks for it)" if placement.source else ""
+    return (
+        f"build it: bash containers/apptainer/build.sh {path.stem}, or apptainer build {path} "
+        f"{definition}{where}\n    or run without it: --profile local"
+    )

@@ -1,0 +1,192 @@
+"""The only module that starts child processes."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import signal
+import subprocess
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, kw_only=True)
+class Completed:
+    """How a short command ended, with what it printed."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def ok(self) -> bool:
+        """Whether it exited with 0."""
+        return self.code == 0
+
+
+def run(argv: Sequence[str], *, timeout_s: float = 60.0) -> Completed:
+    """Run a short command to its end; a program that is not there gives code 127.
+
+    Returns
+    -------
+    Its exit code and output; code 124 when it took longer than *timeout_s* and was killed.
+    """
+    try:
+        done = subprocess.run(  # noqa: PLW1510 - the code is the caller's to judge
+            list(argv),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=timeout_s,
+            encoding="utf-8",
+            errors="replace",
+        )
+    except FileNotFoundError:
+        return Completed(code=127, out="", err=f"{argv[0]}: not found")
+    except PermissionError as error:
+        return Completed(code=126, out="", err=str(error))
+    except subprocess.TimeoutExpired:
+        return Completed(code=124, out="", err=f"{argv[0]}: no answer within {timeout_s:g} s")
+    return Completed(code=done.returncode, out=done.stdout, err=done.stderr)
+
+
+def run_visible(argv: Sequence[str]) -> int:
+    """Run a long command whose progress the user watches, such as a pull; give its exit code."""
+    return subprocess.run(list(argv), stdin=subprocess.DEVNULL, stdout=2).returncode  # noqa: PLW1510
+
+
+class Child:
+    """A process in a session of its own, spoken to in lines.
+
+    Parameters
+    ----------
+    argv
+        The command.
+    env
+        Its whole environment.
+    cwd
+        Where it starts.
+    stderr
+        File that takes what it prints beside the protocol.
+    """
+
+    def __init__(
+        self, argv: Sequence[str], *, env: Mapping[str, str], cwd: Path, stderr: Path
+    ) -> None:
+        with open(stderr, "ab") as log:
+            self._process = subprocess.Popen(
+                list(argv),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                env=dict(env),
+                cwd=cwd,
+                start_new_session=True,
+                bufsize=0,
+            )
+        self.pid = self._process.pid
+        self._buffer = b""
+
+    def send(self, line: str) -> None:
+        """Write one line.
+
+        Raises
+        ------
+        EOFError
+            The process no longer reads.
+        """
+        stdin = self._process.stdin
+        data = memoryview(line.encode() + b"\n")
+        try:
+            while stdin is not None and data:
+                data = data[stdin.write(data) :]
+        except OSError as error:
+            raise EOFError from error
+
+    def receive(self, timeout_s: float) -> str | None:
+        """Read one line, or ``None`` when none comes within *timeout_s*.
+
+        Raises
+        ------
+        EOFError
+            The process closed its end.
+        """
+        deadline = time.monotonic() + timeout_s
+        stdout = self._process.stdout
+        if stdout is None:
+            raise EOFError
+        while b"\n" not in self._buffer:
+            left = deadline - time.monotonic()
+            ready, _, _ = select.select([stdout], [], [], max(left, 0))
+            if not ready:
+                return None
+            data = os.read(stdout.fileno(), 1 << 16)
+            if not data:
+                raise EOFError
+            self._buffer += data
+        line, _, self._buffer = self._buffer.partition(b"\n")
+        return line.decode()
+
+    def wait(self, timeout_s: float) -> int | None:
+        """Wait for the end; give the exit code (negative: a signal's number) or ``None``."""
+        try:
+            return self._process.wait(timeout_s)
+        except subprocess.TimeoutExpired:
+            return None
+
+    def close(self, patience_s: float = 5.0) -> None:
+        """Close its stdin, which tells it to end; kill it when it does not."""
+        self._close_pipe(self._process.stdin)
+        if self.wait(patience_s) is None:
+            self.kill()
+        self._close_pipe(self._process.stdout)
+
+    def kill(self) -> None:
+        """End it and everything in its session, at once."""
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.pid, signal.SIGKILL)
+        self._process.wait()
+        self._close_pipe(self._process.stdin)
+
+    @staticmethod
+    def _close_pipe(pipe: object) -> None:
+        with contextlib.suppress(OSError):
+            if pipe is not None:
+                pipe.close()  # type: ignore[attr-defined]
+
+
+def tree_memory(pid: int) -> int:
+    """Sum the private memory of *pid* and all its descendants, in bytes.
+
+    Pages of mapped input files do not count: they are the page cache's, not the task's.
+    """
+    total, todo = 0, [pid]
+    while todo:
+        current = todo.pop()
+        total += _private_memory(current)
+        todo += _children(current)
+    return total
+
+
+def _private_memory(pid: int) -> int:
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    except OSError:
+        return 0
+    return sum(
+        int(line.split()[1]) * 1024 for line in lines if line.startswith(("RssAnon:", "RssShmem:"))
+    )
+
+
+def _children(pid: int) -> list[int]:
+    try:
+        tasks = os.listdir(f"/proc/{pid}/task")
+        return [
+            int(child)
+            for task in tasks
+            for child in Path(f"/proc/{pid}/task/{task}/children").read_text().split()
+        ]
+    except OSError:
+        return []

@@ -1,0 +1,266 @@
+"""The host's side of a worker: start it, ask it, watch it, and say how it ended."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
+
+import cyto
+from cyto.core.layout import JobLayout
+from cyto.core.placement import Placement
+from cyto.core.request import TaskRequest, TaskResult
+from cyto.core.units import format_duration
+from cyto.runners.environment import (
+    INSIDE,
+    Ending,
+    Environment,
+    Mount,
+    WorkerSpec,
+    memory_ending,
+    owner_label,
+    thread_variables,
+)
+from cyto.runners.process import Child, tree_memory
+
+_START_LIMIT_S = 900.0  # a SIF may have to be unpacked first
+_TICK_S = 0.1
+_MODULE = ("-m", "cyto.runners.container_worker")
+
+
+def worker_spec(
+    *,
+    name: str,
+    placement: Placement,
+    jobs: Path,
+    readable: Sequence[str] = (),
+    code: Sequence[str] = (),
+    gpu_ids: tuple[str, ...] = (),
+    threads: int | None = None,
+) -> WorkerSpec:
+    """Say what a worker sees: its job folders, its inputs, our code and the user's.
+
+    Parameters
+    ----------
+    name
+        Unique and safe.
+    placement
+        What the profile says.
+    jobs
+        The folder with its job folders, the only one it may write.
+    readable
+        Files and folders of the host that its inputs lie in.
+    code
+        Module files or package folders of the user's own tasks.
+    gpu_ids, threads
+        Its GPUs, and how many threads numerical libraries may use.
+    """
+    package = str(Path(cyto.__file__).resolve().parent)
+    modules = [package, *code]
+    mounts = [
+        *(Mount(source=m, target=f"{INSIDE}/code/{PurePosixPath(m).name}") for m in modules),
+        *(
+            Mount(source=path, target=f"{INSIDE}/in/{i}/{_neutral(path)}")
+            for i, path in enumerate(sorted(set(readable)))
+        ),
+        Mount(source=str(jobs), target=f"{INSIDE}/jobs", writable=True),
+        *(
+            Mount(source=bind.source, target=bind.target, writable=bind.writable)
+            for bind in placement.binds
+        ),
+    ]
+    scratch = jobs / ".scratch" / name
+    return WorkerSpec(
+        name=name,
+        placement=placement,
+        mounts=tuple(mounts),
+        env=thread_variables(threads),
+        gpu_ids=gpu_ids,
+        scratch=str(scratch),
+        user=(os.getuid(), os.getgid()),
+        owner=owner_label(),
+    )
+
+
+def _neutral(path: str) -> str:
+    """Keep a file's ending, which tools go by, and nothing that could need quoting."""
+    suffix = PurePosixPath(path).suffix
+    return "data" + (suffix if suffix[1:].isalnum() and suffix.isascii() else "")
+
+
+class Worker:
+    """One worker process in one environment, reused for one request after the other.
+
+    Use it as a context manager: whatever happens, nothing of it stays behind.
+    """
+
+    def __init__(self, spec: WorkerSpec, environment: Environment) -> None:
+        self.spec = spec
+        self.environment = environment
+        self._child: Child | None = None
+        self._folder = Path(spec.scratch)
+
+    def __enter__(self) -> Worker:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @property
+    def alive(self) -> bool:
+        """Whether a process waits for requests."""
+        return self._child is not None
+
+    def command(self, *args: str) -> list[str]:
+        """Give the command that runs the worker with *args* in its environment."""
+        module = () if self.environment.sees_host else _MODULE
+        return self.environment.wrap(self.spec, [*module, *args])
+
+    def run(
+        self, request: TaskRequest, *, stop: threading.Event | None = None
+    ) -> TaskResult:
+        """Run one request and wait for its result.
+
+        Parameters
+        ----------
+        request
+            Paths as the host sees them; the job folder exists and lies in the spec's jobs folder.
+        stop
+            When set, the task is ended and its result says ``cancelled``.
+
+        Returns
+        -------
+        The one result, with absolute paths of the host; the same is in ``result.json``.
+        """
+        job = JobLayout(Path(request.folder))
+        seen = request if self.environment.sees_host else request.moved(self._move)
+        text = json.dumps(seen.to_json())
+        job.request.write_text(text, encoding="utf-8")
+        inside = f"{seen.folder}/{job.request.name}"
+        job.command.write_text(shlex.join(self.command(inside)) + "\n", encoding="utf-8")
+        started = time.monotonic()
+        ending: Ending | None
+        try:
+            self._start(stop)
+            started = time.monotonic()
+            if self._child is None:
+                ending = Ending(reason="cancelled", message="was stopped before it started")
+            else:
+                self._child.send(text)
+                ending = self._follow(self._child, started, stop)
+        except EOFError:
+            ending = self._died()
+        if ending is None:
+            return self._read(job)
+        self.close(patience_s=0)
+        return self._settle(job, ending, time.monotonic() - started)
+
+    def close(self, patience_s: float = 5.0) -> None:
+        """End the worker, kindly first, and remove what is left of it."""
+        child, self._child = self._child, None
+        if child is None:
+            return
+        try:
+            if patience_s:
+                child.close(patience_s)
+            else:
+                child.kill()
+        finally:
+            self.environment.remove(self.spec)
+
+    def _start(self, stop: threading.Event | None) -> None:
+        if self._child is not None:
+            return
+        (self._folder / "tmp").mkdir(parents=True, exist_ok=True)
+        self._child = Child(
+            self.command("--serve"),
+            env=self.environment.variables(self.spec),
+            cwd=self._folder,
+            stderr=self._folder / "stderr.txt",
+        )
+        deadline = time.monotonic() + _START_LIMIT_S
+        while self._child.receive(_TICK_S) is None:
+            if stop is not None and stop.is_set():
+                self.close(patience_s=0)
+                return
+            if time.monotonic() > deadline:
+                raise EOFError
+
+    def _follow(
+        self, child: Child, started: float, stop: threading.Event | None
+    ) -> Ending | None:
+        """Wait for the answer; say why there will be none, or ``None`` when it came."""
+        wanted = self.spec.placement.resources
+        limit = None if self.environment.limits_memory else wanted.memory_bytes
+        while True:
+            if child.receive(_TICK_S) is not None:
+                return None
+            if stop is not None and stop.is_set():
+                return Ending(reason="cancelled", message="was stopped")
+            if wanted.walltime_s and time.monotonic() - started > wanted.walltime_s:
+                return self._late(wanted.walltime_s)
+            if limit and tree_memory(child.pid) > limit:
+                return memory_ending(self.spec.placement)
+
+    def _late(self, walltime_s: float) -> Ending:
+        where = f" in {self.spec.placement.source}" if self.spec.placement.source else ""
+        return Ending(
+            reason="timeout",
+            message=f"took longer than its time limit of {format_duration(walltime_s)} and was "
+            f"ended; raise resources.walltime{where}",
+        )
+
+    def _died(self) -> Ending:
+        child = self._child
+        code = child.wait(10.0) if child is not None else None
+        try:
+            stderr = (self._folder / "stderr.txt").read_text(encoding="utf-8", errors="replace")
+        except OSError:
+            stderr = ""
+        return self.environment.explain(self.spec, code, stderr)
+
+    def _settle(self, job: JobLayout, ending: Ending, wall_s: float) -> TaskResult:
+        """Write the result that the worker could not; one that it wrote last of all counts."""
+        if job.result.exists() and ending.reason not in {"timeout", "cancelled"}:
+            return self._read(job)
+        result = TaskResult(reason=ending.reason, message=ending.message, wall_s=wall_s)
+        part = job.result.with_suffix(".part")
+        part.write_text(json.dumps(result.to_json()), encoding="utf-8")
+        part.replace(job.result)
+        return result
+
+    def _read(self, job: JobLayout) -> TaskResult:
+        data = json.loads(job.result.read_text(encoding="utf-8"))
+        result = TaskResult.from_json(data)
+        back = {key: ref.moved(self._back) for key, ref in result.outputs.items()}
+        return replace(result, outputs=back)
+
+    def _move(self, path: str) -> str:
+        """Map a path of the host to what the container sees."""
+        return _mapped(path, {mount.source: mount.target for mount in self.spec.mounts})
+
+    def _back(self, path: str) -> str:
+        """Map a path that the container wrote to the host's."""
+        if self.environment.sees_host:
+            return path
+        return _mapped(path, {m.target: m.source for m in self.spec.mounts if m.writable})
+
+
+def _mapped(path: str, folders: Mapping[str, str]) -> str:
+    """Replace the longest folder of *folders* that *path* lies in.
+
+    Raises
+    ------
+    ValueError
+        It lies in none: the worker could not see it.
+    """
+    fits = [f for f in folders if path == f or path.startswith(f.rstrip("/") + "/")]
+    if not fits:
+        raise ValueError(f"{path!r} lies in no folder that the worker sees")
+    longest = max(fits, key=len)
+    return folders[longest] + path[len(longest) :]
