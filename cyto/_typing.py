@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Dict, List, Literal, Tuple, Union
+from typing import Any, Literal, Union
 
-JSON = Union[None, bool, int, float, str, List["JSON"], Dict[str, "JSON"]]
+JSON = Union[None, bool, int, float, str, list["JSON"], dict[str, "JSON"]]
 """A value that a JSON file can hold."""
 
 TaskData = Mapping[str, Any]
@@ -14,7 +14,7 @@ TaskData = Mapping[str, Any]
 Kind = Literal["image", "label", "dataframe", "network", "value", "file"]
 """The kinds of data that pass between tasks."""
 
-KINDS: Tuple[str, ...] = ("image", "label", "dataframe", "network", "value", "file")
+KINDS: tuple[str, ...] = ("image", "label", "dataframe", "network", "value", "file")
 
 Environment = str
 """A name in the entry-point group ``cyto.runners``: baremetal, docker, podman, apptainer, …"""

@@ -232,9 +232,7 @@ def nearest(word: str, choices: Iterable[str], *, what: str = "") -> str:
     close = difflib.get_close_matches(word, known, n=2, cutoff=0.6)
     if not close:
         lower = {name.lower(): name for name in known}
-        close = [
-            lower[m] for m in difflib.get_close_matches(word.lower(), lower, n=1, cutoff=0.6)
-        ]
+        close = [lower[m] for m in difflib.get_close_matches(word.lower(), lower, n=1, cutoff=0.6)]
     if close:
         return f"did you mean {' or '.join(repr(name) for name in close)}?"
     if not known:

@@ -1,11 +1,19 @@
 """Kinds of values that both formats share, each with its own words for what is wrong."""
 
 import re
+from collections.abc import Callable
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    Tag,
+    WithJsonSchema,
+)
 from pydantic import Discriminator as _Discriminator
-from pydantic import Tag
 
 from cyto.core.units import parse_duration, parse_memory
 
@@ -63,6 +71,21 @@ def check_name(name: str) -> str:
     )
 
 
+def check_variable(name: str) -> str:
+    """Give *name* if it can name an environment variable."""
+    if re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
+        return name
+    raise WrongValueError(
+        f"{name!r} cannot name an environment variable",
+        "it has letters, digits and '_', and does not begin with a digit",
+    )
+
+
+def blank(make: Callable[[], Any]) -> BeforeValidator:
+    """Take a key with nothing after it (``params:``) as left out."""
+    return BeforeValidator(lambda value: make() if value is None else value)
+
+
 def _memory(value: Any) -> int:
     _refuse_kind(value, "an amount of memory, such as 8Gi")
     amount = parse_memory(value)
@@ -107,7 +130,7 @@ Memory = Annotated[int, BeforeValidator(_memory), _AMOUNT]
 SlurmMemory = Annotated[int, BeforeValidator(_slurm_memory), _AMOUNT]
 Seconds = Annotated[float, BeforeValidator(_seconds), _AMOUNT]
 SlurmSeconds = Annotated[float, BeforeValidator(_slurm_seconds), _AMOUNT]
-TextList = Annotated[tuple[Text, ...], Field(strict=False)]
+TextList = Annotated[tuple[Text, ...], Field(strict=False), blank(tuple)]
 Scalar = Annotated[
     Annotated[Text, Tag("<text>")] | Annotated[int, Tag("<int>")],
     one_of("text or a whole number"),

@@ -4,7 +4,16 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field, Tag
 
-from cyto.config.fields import Name, Positive, Strict, Text, TextList, WrongValueError, one_of
+from cyto.config.fields import (
+    Name,
+    Positive,
+    Strict,
+    Text,
+    TextList,
+    WrongValueError,
+    blank,
+    one_of,
+)
 
 Edge = Annotated[int, Field(ge=0)] | None
 RESERVED = {
@@ -39,8 +48,8 @@ Frames = Annotated[
 class Crop(Strict):
     """A part of every frame, in pixels; the end is not included."""
 
-    y: Span | None = Field(None, description="First row and the row after the last.")
-    x: Span | None = Field(None, description="First column and the column after the last.")
+    y: Span | None = Field(default=None, description="First row and the row after the last.")
+    x: Span | None = Field(default=None, description="First column and the column after the last.")
 
 
 class Channel(Strict):
@@ -53,13 +62,22 @@ class Channel(Strict):
             one_of("a channel's number (from 0) or its name"),
         ]
         | None
-    ) = Field(None, description="Which channel of a multi-channel file: number from 0, or name.")
-    pixel_size_um: Positive | None = Field(None, description="Overrides what the file says.")
-    frame_interval_s: Positive | None = Field(None, description="Overrides what the file says.")
-    frames: Frames | None = Field(None, description="start, stop and step; stop is not included.")
-    crop: Crop | None = Field(None, description="Read only this part of each frame.")
+    ) = Field(
+        default=None, description="Which channel of a multi-channel file: number from 0, or name."
+    )
+    pixel_size_um: Positive | None = Field(
+        default=None, description="Overrides what the file says."
+    )
+    frame_interval_s: Positive | None = Field(
+        default=None, description="Overrides what the file says."
+    )
+    frames: Frames | None = Field(
+        default=None, description="start, stop and step; stop is not included."
+    )
+    crop: Crop | None = Field(default=None, description="Read only this part of each frame.")
     axes: Annotated[str, Field(pattern=r"^[A-Z]{2,8}$")] | None = Field(
-        None, description="Meaning of the file's dimensions, such as TCYX; overrides the file."
+        default=None,
+        description="Meaning of the file's dimensions, such as TCYX; overrides the file.",
     )
 
 
@@ -84,18 +102,22 @@ class Task(Strict):
     module: Annotated[str, Field(pattern=r"^[^\W\d]\w*(\.[^\W\d]\w*)+$")] = Field(
         description="Dotted path of the class, such as cyto.segmentation.cellpose.CellPose."
     )
-    params: dict[str, Any] = Field(
+    params: Annotated[dict[str, Any], blank(dict)] = Field(
         default_factory=dict, description="Parameters of the task's constructor."
     )
     inputs: Inputs | None = Field(
-        None,
+        default=None,
         description="For each input a channel, `node` or `node.key`; one name alone gives all "
         "that it offers. Left out: the outputs of the dependencies.",
     )
-    dependencies: TextList = Field((), description="Nodes that must have ended; inputs imply them.")
-    tags: TextList = Field((), description="Labels that a profile can address as tag:NAME.")
-    output: bool = Field(False, description="Export the results for people.")
-    retries: int = Field(0, ge=0, le=100, description="How often to try again after a failure.")
+    dependencies: TextList = Field(
+        default=(), description="Nodes that must have ended; inputs imply them."
+    )
+    tags: TextList = Field(default=(), description="Labels that a profile can address as tag:NAME.")
+    output: bool = Field(default=False, description="Export the results for people.")
+    retries: int = Field(
+        default=0, ge=0, le=100, description="How often to try again after a failure."
+    )
 
 
 def _free(name: str) -> str:
@@ -107,20 +129,26 @@ def _free(name: str) -> str:
 class Pipeline(Strict):
     """What to compute: channels and a graph of tasks."""
 
-    description: str = Field("", description="For people.")
-    channels: dict[Name, AnyChannel] = Field(
+    description: str = Field(default="", description="For people.")
+    channels: Annotated[dict[Name, AnyChannel], blank(dict)] = Field(
         default_factory=dict, description="Name of each channel and where its images are."
     )
-    output_dir: Text = Field("output", description="Where results go, relative to this file.")
+    output_dir: Text = Field(
+        default="output", description="Where results go, relative to this file."
+    )
     tasks: dict[Annotated[Name, AfterValidator(_free)], Task] = Field(
         min_length=1, description="Name of each node and what it does."
     )
     execution_profile: Text | None = Field(
-        None, description="Profile of the resources file; --profile wins over it."
+        default=None, description="Profile of the resources file; --profile wins over it."
     )
-    pixel_size_um: Positive | None = Field(None, description="Calibration for all channels.")
-    frame_interval_s: Positive | None = Field(None, description="Calibration for all channels.")
-    seed: int = Field(0, ge=0, description="Seed of every task that draws random numbers.")
+    pixel_size_um: Positive | None = Field(
+        default=None, description="Calibration for all channels."
+    )
+    frame_interval_s: Positive | None = Field(
+        default=None, description="Calibration for all channels."
+    )
+    seed: int = Field(default=0, ge=0, description="Seed of every task that draws random numbers.")
 
 
 SHAPES: dict[tuple[str, ...], type[Strict]] = {

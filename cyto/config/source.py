@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from cyto._typing import JSON
 from cyto.config.marks import KeyPath, Mark, dotted
 from cyto.config.yaml_reader import read_yaml
 from cyto.errors import ConfigError, Problem, nearest
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from cyto._typing import JSON
 
 MAX_BYTES = 10_000_000
 

@@ -15,46 +15,18 @@ from typing import TYPE_CHECKING
 
 import yaml
 
-from cyto._typing import JSON
 from cyto.config.marks import KeyPath, Mark, dotted
+from cyto.config.yaml_rules import TAG, Loader, scalar
 from cyto.config.yaml_words import explain
 from cyto.errors import ConfigError, Problem
 
 if TYPE_CHECKING:
-    _Base = yaml.SafeLoader
-else:
-    _Base = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    from cyto._typing import JSON
 
 MAX_DEPTH = 100
 MAX_REPEATS = 100_000
 
-_TAG = "tag:yaml.org,2002:"
 _UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-
-
-class _Loader(_Base):
-    """The safe loader with its own idea of what plain text means."""
-
-    yaml_implicit_resolvers = {}  # noqa: RUF012 - PyYAML's own way
-
-
-_NUMBER = r"(?:0|[1-9][0-9_]*)"
-_FLOATS = (
-    rf"{_NUMBER}\.[0-9]*(?:[eE][-+]?[0-9]+)?",
-    rf"{_NUMBER}[eE][-+]?[0-9]+",
-    r"\.[0-9]+(?:[eE][-+]?[0-9]+)?",
-    r"\.(?:inf|Inf|INF)",
-    r"\.(?:nan|NaN|NAN)",
-)
-_RULES = (
-    ("null", r"~|null|Null|NULL|", ["~", "n", "N", ""]),
-    ("bool", r"(?i:true|false|yes|no|on|off)", list("tTfFyYnNoO")),
-    ("int", rf"[-+]?(?:{_NUMBER}|0x[0-9a-fA-F_]+)", list("-+0123456789")),
-    ("float", rf"[-+]?(?:{'|'.join(_FLOATS)})", list("-+0123456789.")),
-    ("merge", r"<<", ["<"]),
-)
-for _name, _pattern, _first in _RULES:
-    _Loader.add_implicit_resolver(_TAG + _name, re.compile(rf"^(?:{_pattern})$"), _first)
 
 
 def read_yaml(text: str, file: str) -> tuple[JSON, dict[KeyPath, Mark]]:
@@ -83,8 +55,8 @@ def read_yaml(text: str, file: str) -> tuple[JSON, dict[KeyPath, Mark]]:
     """
     _refuse_unprintable(text, file)
     try:
-        node = yaml.compose(text, Loader=_Loader)
-    except yaml.MarkedYAMLError as error:
+        node = yaml.compose(text, Loader=Loader)
+    except yaml.YAMLError as error:
         raise ConfigError([explain(error, text, file)]) from error
     except RecursionError as error:
         raise ConfigError([Problem(f"more than {MAX_DEPTH} levels deep", file=file)]) from error
@@ -103,11 +75,6 @@ def _refuse_unprintable(text: str, file: str) -> None:
         raise ConfigError(
             [Problem(f"not YAML: holds the character {found[0]!r}", "", file, line, column)]
         )
-
-
-def _float(text: str) -> float:
-    plain = text.replace("_", "").lower()
-    return float(plain.replace(".inf", "inf").replace(".nan", "nan"))
 
 
 def _place(node: yaml.Node) -> tuple[int, int]:
@@ -134,9 +101,9 @@ class _Builder:
             return self._scalar(node, path)
         self._open.add(id(node))
         try:
-            if isinstance(node, yaml.SequenceNode) and node.tag == _TAG + "seq":
+            if isinstance(node, yaml.SequenceNode) and node.tag == TAG + "seq":
                 return [self.build(n, (*path, i), _place(n)) for i, n in enumerate(node.value)]
-            if isinstance(node, yaml.MappingNode) and node.tag == _TAG + "map":
+            if isinstance(node, yaml.MappingNode) and node.tag == TAG + "map":
                 pairs = self._pairs(node, path)
                 return {k: self.build(v, (*path, k), place) for k, (place, v) in pairs.items()}
         finally:
@@ -154,21 +121,14 @@ class _Builder:
             raise self._stop(node, path[:3], f"aliases repeat more than {MAX_REPEATS} values")
 
     def _scalar(self, node: yaml.ScalarNode, path: KeyPath) -> JSON:
-        text, kind = str(node.value), node.tag.removeprefix(_TAG)
+        text, kind = str(node.value), node.tag.removeprefix(TAG)
         try:
-            if kind in {"str", "merge"}:
-                return text
-            if kind == "null":
-                return None
-            if kind == "bool":
-                return {"true": True, "yes": True, "on": True}.get(text.lower(), False)
-            if kind == "int":
-                return int(text.replace("_", ""), 0)
-            if kind == "float":
-                return _float(text)
+            return scalar(text, kind)
         except ValueError as error:
-            raise self._stop(node, path, f"{text!r} is no {kind}") from error
-        raise self._stop(node, path, f"the tag {_short(node.tag)} is not understood", _PLAIN)
+            raise self._stop(node, path, f"{text[:40]!r} is no {kind}") from error
+        except LookupError as error:
+            message = f"the tag {_short(node.tag)} is not understood"
+            raise self._stop(node, path, message, _PLAIN) from error
 
     def _pairs(
         self, node: yaml.MappingNode, path: KeyPath
@@ -179,7 +139,7 @@ class _Builder:
             if not isinstance(key, yaml.ScalarNode):
                 raise self._stop(key, path, "a key must be text, not a list or a mapping")
             name = str(key.value)
-            if key.tag == _TAG + "merge":
+            if key.tag == TAG + "merge":
                 merged = {**self._merge(value, path), **merged}
             elif name in own:
                 first = own[name][0][0]
@@ -206,9 +166,7 @@ class _Builder:
         line, column = _place(node)
         self.problems.append(Problem(message, hint, self.file, line, column, dotted(path)))
 
-    def _stop(
-        self, node: yaml.Node, path: KeyPath, message: str, hint: str = ""
-    ) -> ConfigError:
+    def _stop(self, node: yaml.Node, path: KeyPath, message: str, hint: str = "") -> ConfigError:
         self._note(node, path, message, hint)
         return ConfigError(self.problems)
 
@@ -217,4 +175,4 @@ _PLAIN = "a file holds plain YAML: text, numbers, lists and mappings"
 
 
 def _short(tag: str) -> str:
-    return tag.replace(_TAG, "!!")
+    return tag.replace(TAG, "!!")

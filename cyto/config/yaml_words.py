@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
-
-import yaml
+from typing import TYPE_CHECKING
 
 from cyto.errors import Problem
+
+if TYPE_CHECKING:
+    import yaml
 
 _WORDS = (
     (
@@ -39,14 +41,14 @@ _WORDS = (
         "begin the list on its own line",
     ),
     (r"could not find expected ':'", "a key has no ':' after it", "write 'key: value'"),
-    (r"unknown escape character", "an unknown escape in double quotes", 
+    (r"unknown escape character", "an unknown escape in double quotes",
      "use single quotes, or write \\\\ for a backslash"),
     (r"duplicate anchor|second occurrence", "an anchor (&name) is written twice", ""),
     (r"nesting depth", "brackets are nested too deep", ""),
 )  # fmt: skip
 
 
-def explain(error: yaml.MarkedYAMLError, text: str, file: str) -> Problem:
+def explain(error: yaml.YAMLError, text: str, file: str) -> Problem:
     """Say where YAML breaks off and what is likely wrong.
 
     Parameters
@@ -56,12 +58,12 @@ def explain(error: yaml.MarkedYAMLError, text: str, file: str) -> Problem:
     text, file
         The text that it read and the file's name.
     """
-    mark = error.problem_mark or error.context_mark
+    mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
     line, column = (mark.line, mark.column) if mark else (0, 0)
     lines = text.splitlines() or [""]
     if line >= len(lines):  # libyaml points behind the last line
         line, column = len(lines) - 1, len(lines[-1])
-    message, hint = _words(error.problem or str(error), lines[line], column)
+    message, hint = _words(getattr(error, "problem", None) or str(error), lines[line], column)
     return Problem(f"not YAML: {message}", hint, file, line + 1, column + 1)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Optional, Tuple
+from typing import Optional
 
 from cyto._typing import Environment, Pull
 
@@ -77,16 +77,16 @@ class Placement:
     environment: Environment = "baremetal"
     launcher: str = "local"
     image: Optional[str] = None
-    python: Tuple[str, ...] = ("python3",)
+    python: tuple[str, ...] = ("python3",)
     pull: Optional[Pull] = None
     network: bool = False
-    binds: Tuple[Bind, ...] = ()
-    env: Tuple[Tuple[str, str], ...] = ()
+    binds: tuple[Bind, ...] = ()
+    env: tuple[tuple[str, str], ...] = ()
     pids: int = 4096
     resources: Resources = field(default_factory=Resources)
-    launcher_options: Tuple[Tuple[str, str], ...] = ()
+    launcher_options: tuple[tuple[str, str], ...] = ()
     batch_size: Optional[int] = None
-    node_selector: Tuple[Tuple[str, str], ...] = ()
+    node_selector: tuple[tuple[str, str], ...] = ()
     source: str = ""
     entry: str = ""
 
@@ -107,4 +107,8 @@ def has_registry(image: str) -> bool:
     if "://" in image:
         return True
     host, slash, _ = image.partition("/")
-    return bool(slash) and ("." in host or ":" in host or host == "localhost") and host not in {".", ".."}
+    return (
+        bool(slash)
+        and ("." in host or ":" in host or host == "localhost")
+        and host not in {".", ".."}
+    )

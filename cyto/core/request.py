@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
-from typing import Any, Callable, Dict, Mapping, Optional, Tuple
+from typing import Any, Callable, Optional
 
 from cyto._typing import JSON
 
@@ -35,12 +36,12 @@ class Ref:
     path: Optional[str] = None
     value: JSON = None
     dtype: Optional[str] = None
-    shape: Optional[Tuple[int, ...]] = None
-    strides: Optional[Tuple[int, ...]] = None
+    shape: Optional[tuple[int, ...]] = None
+    strides: Optional[tuple[int, ...]] = None
     offset: int = 0
-    columns: Optional[Tuple[str, ...]] = None
+    columns: Optional[tuple[str, ...]] = None
 
-    def to_json(self) -> Dict[str, Any]:
+    def to_json(self) -> dict[str, Any]:
         """Give the fields that differ from their defaults."""
         return {
             f.name: list(v) if isinstance(v, tuple) else v
@@ -52,7 +53,10 @@ class Ref:
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Ref:
         """Read what `to_json` gave."""
-        return cls(**{k: tuple(v) if k in _TUPLES and v is not None else v for k, v in data.items()})
+        values: dict[str, Any] = {
+            k: tuple(v) if k in _TUPLES and v is not None else v for k, v in data.items()
+        }
+        return cls(**values)
 
     def moved(self, move: Callable[[str], str]) -> Ref:
         """Give the same reference with its path mapped by *move*."""
@@ -94,12 +98,12 @@ class TaskRequest:
     inputs: Mapping[str, Ref] = field(default_factory=dict)
     folder: str = ""
     node: str = ""
-    frames: Optional[Tuple[int, int]] = None
+    frames: Optional[tuple[int, int]] = None
     seed: int = 0
-    path_params: Tuple[str, ...] = ()
-    code: Tuple[str, ...] = ()
+    path_params: tuple[str, ...] = ()
+    code: tuple[str, ...] = ()
 
-    def to_json(self) -> Dict[str, Any]:
+    def to_json(self) -> dict[str, Any]:
         """Give the request as JSON values."""
         return {
             "task": self.task,
@@ -178,7 +182,7 @@ class TaskResult:
         """Whether the task succeeded."""
         return not self.reason
 
-    def to_json(self) -> Dict[str, Any]:
+    def to_json(self) -> dict[str, Any]:
         """Give the result as JSON values."""
         data = {f.name: getattr(self, f.name) for f in fields(self)}
         data["outputs"] = {key: ref.to_json() for key, ref in self.outputs.items()}

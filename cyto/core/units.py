@@ -87,7 +87,11 @@ def format_memory(amount: float) -> str:
     """Write bytes for people: ``8 GiB``, ``512 MiB``."""
     for unit in ("B", "KiB", "MiB", "GiB"):
         if amount < 1024:
-            return f"{amount:.0f} {unit}" if amount >= 10 or amount == int(amount) else f"{amount:.1f} {unit}"
+            return (
+                f"{amount:.0f} {unit}"
+                if amount >= 10 or amount == int(amount)
+                else f"{amount:.1f} {unit}"
+            )
         amount /= 1024
     return f"{amount:.1f} TiB"
 

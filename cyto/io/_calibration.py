@@ -6,7 +6,7 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 from cyto.errors import ChannelError
 
@@ -55,8 +55,8 @@ def from_ome(xml: str) -> Calibration:
     """Read the first image of OME-XML."""
     try:
         # expat itself refuses exponential entities since 2.4.1
-        root = ElementTree.fromstring(xml)  # noqa: S314
-    except ElementTree.ParseError:
+        root = ET.fromstring(xml)  # noqa: S314
+    except ET.ParseError:
         return Calibration()
     pixels = next((e for e in root.iter() if _tag(e) == "Pixels"), None)
     if pixels is None:
@@ -102,7 +102,7 @@ def from_tags(unit: object, x_resolution: object, y_resolution: object) -> Calib
     return Calibration(x_um=x_um, y_um=y_um)
 
 
-def _tag(element: ElementTree.Element) -> str:
+def _tag(element: ET.Element) -> str:
     return element.tag.rpartition("}")[2]
 
 

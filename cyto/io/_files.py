@@ -63,7 +63,7 @@ def _matching(pattern: str) -> tuple[str, ...]:
     files = [p for p in found if p.is_file()]
     if not files:
         fixed = Path(_MAGIC.split(pattern, maxsplit=1)[0] + "_").parent
-        there = _holds(fixed.iterdir()) if fixed.is_dir() else _sibling(fixed)
+        there = _holds(fixed.iterdir()) if fixed.is_dir() else _sibling(fixed / "_")
         raise ChannelError(f"no file matches {pattern}", path=pattern, hint=there)
     return _sorted(files)
 

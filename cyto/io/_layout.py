@@ -82,6 +82,11 @@ class Source:
         return self.shape[self.axes.index(axis)] if axis in self.axes else 1
 
     @property
+    def dtype_name(self) -> str:
+        """Give the dtype as people write it, as in ``uint16``."""
+        return str(np.dtype(self.dtype).name)
+
+    @property
     def lead(self) -> tuple[int, ...]:
         """Sizes of the dimensions that count pages."""
         return self.shape[: len(self.shape) - self.page_ndim]

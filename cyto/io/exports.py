@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+
+from cyto.errors import TaskOutputError
+from cyto.io._atomic import replacing
+from cyto.io.images import Context, write_ome_tiff
 
 
 def export_value(
@@ -16,5 +25,100 @@ def export_value(
     channel: str | None = None,
     parquet: bool = False,
 ) -> Path:
-    """Write one value for people; gives the path of the file."""
-    raise NotImplementedError
+    """Write one value for people.
+
+    ==================  ====================================================
+    kind                file
+    ==================  ====================================================
+    image, label        ``<name>.ome.tif``, calibrated
+    dataframe           ``<name>.csv``, and ``<name>.parquet`` when asked
+    network             ``<name>.graphml``
+    value               ``<name>.json``
+    file                a copy, ``<name>`` with the file's suffixes
+    ==================  ====================================================
+
+    Parameters
+    ----------
+    value
+        As a task returned it; a path for ``file``.
+    kind
+        One of `cyto._typing.KINDS`.
+    folder, name
+        Where; the folder is made. An older file of ours is replaced only by a complete one.
+    pixel_size_um, frame_interval_s, channel
+        Written into images.
+    parquet
+        Write a table as Parquet beside the CSV.
+
+    Returns
+    -------
+    Path of the file (the CSV for a table).
+
+    Raises
+    ------
+    TaskOutputError
+        The value is not of its kind, or no file can hold it.
+    """
+    if kind in {"image", "label"}:
+        path = folder / f"{name}.ome.tif"
+        context = Context(
+            pixel_size_um=pixel_size_um, frame_interval_s=frame_interval_s, channel=channel
+        )
+        write_ome_tiff(path, np.asanyarray(cast("Any", value)), context, label=kind == "label")
+        return path
+    if kind == "dataframe":
+        return _table(value, folder, name, parquet)
+    if kind == "network":
+        from cyto.io.networks import check_network, write_graphml
+
+        path = folder / f"{name}.graphml"
+        write_graphml(path, check_network(value, name))
+        return path
+    if kind == "value":
+        return _value(value, folder / f"{name}.json")
+    if kind == "file":
+        return _file(Path(str(value)), folder, name)
+    raise TaskOutputError(f"is of the unknown kind {kind!r}", key=name)
+
+
+def _table(value: object, folder: Path, name: str, parquet: bool) -> Path:
+    from cyto.io.tables import check_table, write_csv, write_parquet
+
+    table = check_table(value, name)
+    if parquet:
+        write_parquet(folder / f"{name}.parquet", table)
+    path = folder / f"{name}.csv"
+    write_csv(path, table)
+    return path
+
+
+def _value(value: object, path: Path) -> Path:
+    try:
+        text = json.dumps(_finite(value), indent=2, ensure_ascii=False, default=str)
+    except (TypeError, ValueError) as error:
+        raise TaskOutputError(f"cannot be written as JSON: {error}", key=path.stem) from error
+    with replacing(path) as temporary:
+        temporary.write_text(text + "\n", encoding="utf-8")
+    return path
+
+
+def _finite(value: object) -> object:
+    """Make plain what JSON can hold: NaN and infinities become null, arrays lists."""
+    if isinstance(value, np.generic | np.ndarray):
+        return _finite(value.tolist())
+    if isinstance(value, float):
+        return value if np.isfinite(value) else None
+    if isinstance(value, dict):
+        return {str(key): _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    return value
+
+
+def _file(source: Path, folder: Path, name: str) -> Path:
+    if not source.is_file():
+        raise TaskOutputError(f"is not a file: {source}", key=name)
+    path = folder / (name + "".join(source.suffixes[-2:]))
+    with replacing(path) as temporary:
+        shutil.copyfile(source, temporary)
+    return path

@@ -6,7 +6,7 @@ import hashlib
 import os
 import shutil
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 from typing import ClassVar
 
@@ -40,7 +40,7 @@ class ApptainerRunner:
         if "://" in image:
             raise UnavailableError(
                 f"{image!r} is no SIF on this machine, and nothing is pulled while a run waits",
-                hint=f"make one first: {program()} pull NAME.sif {image}, and write 'image: NAME.sif'",
+                hint=f"make one first with: {program()} pull NAME.sif {image}",
             )
         path = Path(image)
         if not path.exists():
@@ -122,10 +122,14 @@ class ApptainerRunner:
         """Do nothing: a worker ends with its driver."""
 
 
-@lru_cache(maxsize=None)
+@cache
 def program() -> str:
     """Give the name that this machine knows Apptainer by."""
-    return "apptainer" if shutil.which("apptainer") or not shutil.which("singularity") else "singularity"
+    return (
+        "apptainer"
+        if shutil.which("apptainer") or not shutil.which("singularity")
+        else "singularity"
+    )
 
 
 def mount_option(mount: Mount) -> str:
@@ -136,13 +140,13 @@ def mount_option(mount: Mount) -> str:
     return ",".join(csv_field(text) for text in fields)
 
 
-@lru_cache(maxsize=None)
+@cache
 def _privileges() -> list[str]:
     """Drop privileges as root; root without CAP_SYS_RESOURCE could not start it otherwise."""
     return ["--no-privs"] if os.geteuid() == 0 else []
 
 
-@lru_cache(maxsize=None)
+@cache
 def _no_network() -> list[str]:
     """Cut the network where that is permitted: for root."""
     return ["--net", "--network", "none"] if os.geteuid() == 0 else []

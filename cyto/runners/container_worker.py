@@ -18,8 +18,9 @@ import sys
 import threading
 import time
 import traceback
+from collections.abc import Mapping
 from queue import SimpleQueue
-from typing import IO, Any, Dict, List, Mapping, Optional
+from typing import IO, Any, Optional
 
 from cyto.core.request import Ref, TaskRequest, TaskResult
 
@@ -29,7 +30,7 @@ _LIBRARIES = (
 )  # fmt: skip
 
 
-def main(argv: Optional[List[str]] = None) -> int:
+def main(argv: Optional[list[str]] = None) -> int:
     """Run one request, or serve many; give the exit code."""
     args = sys.argv[1:] if argv is None else argv
     if args == ["--serve"]:
@@ -72,8 +73,8 @@ def answer(request: TaskRequest) -> TaskResult:
     _forget_peak()
     wall, cpu = time.perf_counter(), time.process_time()
     before = dict(os.environ)
-    outputs: Dict[str, Ref] = {}
-    failure: Dict[str, Any] = {}
+    outputs: dict[str, Ref] = {}
+    failure: dict[str, Any] = {}
     try:
         outputs = _execute(request)
     except BaseException as error:  # noqa: BLE001 - the one place that must not let go
@@ -97,7 +98,7 @@ def answer(request: TaskRequest) -> TaskResult:
     return result
 
 
-def _execute(request: TaskRequest) -> Dict[str, Ref]:
+def _execute(request: TaskRequest) -> dict[str, Ref]:
     _use_site_packages()
     for module in request.code:
         if os.path.dirname(module) not in sys.path:
@@ -130,7 +131,7 @@ def _execute(request: TaskRequest) -> Dict[str, Ref]:
     }
 
 
-def _explain(error: BaseException) -> Dict[str, Any]:
+def _explain(error: BaseException) -> dict[str, Any]:
     """Say in a user's words what ended the task."""
     name = type(error).__name__
     text = "".join(traceback.format_exception(type(error), error, error.__traceback__))
@@ -191,7 +192,7 @@ class _Capture:
         os.dup2(log, 2)
         os.close(log)
         for stream in (sys.stdout, sys.stderr):
-            stream.reconfigure(line_buffering=True)  # type: ignore[attr-defined,union-attr]
+            stream.reconfigure(line_buffering=True)  # type: ignore[union-attr]
         faulthandler.enable(2)
 
     def __exit__(self, *_: object) -> None:
@@ -242,7 +243,7 @@ def _peak() -> int:
     return 0
 
 
-def _versions() -> Dict[str, str]:
+def _versions() -> dict[str, str]:
     found = {"python": sys.version.split()[0]}
     for name in _LIBRARIES:
         version = getattr(sys.modules.get(name), "__version__", None)

@@ -144,7 +144,7 @@ class DockerRunner:
         code = run_visible([self.program, "pull", image])
         if code:
             raise UnavailableError(
-                f"the image {image!r} could not be pulled (exit code {code} of {self.program} pull)",
+                f"the image {image!r} could not be pulled ({self.program} pull: exit code {code})",
                 hint="check its name and your network, or set 'pull: never' and build it here",
             )
 
@@ -224,7 +224,8 @@ def _daemon_error(name: str, said: str) -> UnavailableError:
     if "connect" in said.lower() or "daemon running" in said:
         return UnavailableError(
             f"{name} is installed and its daemon does not answer",
-            hint="start it (sudo systemctl start docker, or Docker Desktop), or use --profile local",
+            hint="start it (sudo systemctl start docker, or Docker Desktop), "
+            "or use --profile local",
         )
     return UnavailableError(f"{name} does not work here: {tail(said, 3)}", hint="see cyto doctor")
 

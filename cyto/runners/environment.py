@@ -6,7 +6,7 @@ import os
 import signal
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from typing import ClassVar, Protocol
 
@@ -115,7 +115,7 @@ def environment_names() -> list[str]:
     return sorted(_entry_points())
 
 
-@lru_cache(maxsize=None)
+@cache
 def get_environment(name: str) -> Environment:
     """Give the environment of that name.
 
@@ -139,7 +139,7 @@ def get_environment(name: str) -> Environment:
         ) from error
 
 
-@lru_cache(maxsize=None)
+@cache
 def _entry_points() -> dict[str, EntryPoint]:
     return {point.name: point for point in entry_points(group="cyto.runners")}
 
@@ -178,7 +178,8 @@ def exit_ending(code: int | None, stderr: str, placement: Placement) -> Ending:
     where = f" ({placement.image})" if placement.image else ""
     return Ending(
         reason="exit",
-        message=f"the worker's process{where} ended with exit code {code}" + (f": {said}" if said else ""),
+        message=f"the worker's process{where} ended with exit code {code}"
+        + (f": {said}" if said else ""),
     )
 
 

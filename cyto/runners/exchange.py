@@ -11,7 +11,7 @@ import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Dict
+from typing import Any, Literal
 
 from cyto.core.request import Ref
 from cyto.errors import TaskOutputError
@@ -118,15 +118,18 @@ def to_plain(value: Any, key: str = "") -> Any:
     )
 
 
-def network_to_json(graph: Any) -> Dict[str, Any]:
+def network_to_json(graph: Any) -> dict[str, Any]:
     """Give a NetworkX graph as JSON values; node ids are numbers, texts or tuples of them."""
     return {
         "directed": graph.is_directed(),
         "multigraph": graph.is_multigraph(),
         "graph": to_plain(dict(graph.graph)),
-        "nodes": [[to_plain(node), to_plain(dict(attrs))] for node, attrs in graph.nodes(data=True)],
+        "nodes": [
+            [to_plain(node), to_plain(dict(attrs))] for node, attrs in graph.nodes(data=True)
+        ],
         "edges": [
-            [to_plain(a), to_plain(b), to_plain(dict(attrs))] for a, b, attrs in graph.edges(data=True)
+            [to_plain(a), to_plain(b), to_plain(dict(attrs))]
+            for a, b, attrs in graph.edges(data=True)
         ],
     }
 
@@ -141,7 +144,7 @@ def network_from_json(data: Mapping[str, Any]) -> Any:
         (False, True): nx.MultiGraph,
         (True, True): nx.MultiDiGraph,
     }
-    graph = kinds[bool(data["directed"]), bool(data["multigraph"])](**data["graph"])
+    graph: Any = kinds[bool(data["directed"]), bool(data["multigraph"])](**data["graph"])
     graph.add_nodes_from((_id(node), attrs) for node, attrs in data["nodes"])
     graph.add_edges_from((_id(a), _id(b), attrs) for a, b, attrs in data["edges"])
     return graph
@@ -191,17 +194,17 @@ def _save_file(value: Any, folder: Path, key: str) -> Ref:
     return Ref("file", "file", str(target))
 
 
-def _load_npy(path: str, mode: str) -> Any:
+def _load_npy(path: str, mode: Literal["r", "c"]) -> Any:
     import numpy as np
 
-    array = np.load(path, mmap_mode=mode, allow_pickle=False)  # type: ignore[call-overload]
+    array = np.load(path, mmap_mode=mode, allow_pickle=False)
     return array.view(np.ndarray)
 
 
-def _load_raw(ref: Ref, mode: str) -> Any:
+def _load_raw(ref: Ref, mode: Literal["r", "c"]) -> Any:
     import numpy as np
 
-    raw = np.memmap(ref.path or "", dtype=np.uint8, mode=mode)  # type: ignore[call-overload]
+    raw = np.memmap(ref.path or "", dtype=np.uint8, mode=mode)
     array: Any = np.ndarray(
         ref.shape or (),
         dtype=ref.dtype,
@@ -221,4 +224,3 @@ def _load_table(path: str, form: str) -> Any:
         return parquet.read_table(path).to_pandas()
     with pa.memory_map(path) as source:
         return pa.ipc.open_file(source).read_all().to_pandas()
-

@@ -182,11 +182,7 @@ def _private_memory(pid: int) -> int:
 
 def _children(pid: int) -> list[int]:
     try:
-        tasks = os.listdir(f"/proc/{pid}/task")
-        return [
-            int(child)
-            for task in tasks
-            for child in Path(f"/proc/{pid}/task/{task}/children").read_text().split()
-        ]
+        threads = Path(f"/proc/{pid}/task").iterdir()
+        return [int(child) for t in threads for child in (t / "children").read_text().split()]
     except OSError:
         return []

@@ -121,9 +121,7 @@ class Worker:
         module = () if self.environment.sees_host else _MODULE
         return self.environment.wrap(self.spec, [*module, *args])
 
-    def run(
-        self, request: TaskRequest, *, stop: threading.Event | None = None
-    ) -> TaskResult:
+    def run(self, request: TaskRequest, *, stop: threading.Event | None = None) -> TaskResult:
         """Run one request and wait for its result.
 
         Parameters
@@ -191,9 +189,7 @@ class Worker:
             if time.monotonic() > deadline:
                 raise EOFError
 
-    def _follow(
-        self, child: Child, started: float, stop: threading.Event | None
-    ) -> Ending | None:
+    def _follow(self, child: Child, started: float, stop: threading.Event | None) -> Ending | None:
         """Wait for the answer; say why there will be none, or ``None`` when it came."""
         wanted = self.spec.placement.resources
         limit = None if self.environment.limits_memory else wanted.memory_bytes

@@ -20,7 +20,7 @@ OFFSET = 100.0
 READ_NOISE = 3.0
 BACKGROUND = {"tcell": 40.0, "cancer": 60.0, "death": 30.0}
 """Electrons per pixel from the medium."""
-SIGNAL = {"tcell": 500.0, "cancer": 700.0, "death": 900.0}
+SIGNAL = {"tcell": 300.0, "cancer": 400.0, "death": 500.0}
 """Electrons per pixel in the middle of a cell of brightness 1."""
 BLUR_PX = 1.0
 FADE_FRAMES = 8.0

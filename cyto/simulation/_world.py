@@ -128,9 +128,9 @@ class World:
             longest = max(cell.touched, key=lambda t: (cell.touched[t], -t), default=-1)
             if longest < 0 and chance < DIE_PER_FRAME:
                 self._kill(cell, frame + 1, -1)
-            elif longest >= 0 and cell.touched[longest] >= KILL_AFTER_FRAMES:
-                if chance < KILL_PER_FRAME:
-                    self._kill(cell, frame + 1, longest)
+            enough = longest >= 0 and cell.touched[longest] >= KILL_AFTER_FRAMES
+            if enough and chance < KILL_PER_FRAME:
+                self._kill(cell, frame + 1, longest)
 
     def _kill(self, cell: Cell, frame: int, killer: int) -> None:
         cell.died = frame
@@ -164,7 +164,7 @@ class World:
             rng.uniform(0, 2 * np.pi),
             waves,
             grain,
-            float(np.exp(rng.normal(0, 0.15))),
+            float(np.exp(rng.normal(0, 0.25))),
             **more,
         )
 

@@ -86,7 +86,7 @@ class Assay:
     def _table(self, name: str) -> pd.DataFrame:
         import pandas as pd
 
-        table = pd.DataFrame(dict(self.tables[name]))
+        table: pd.DataFrame = pd.DataFrame(dict(self.tables[name]))
         for key in table.select_dtypes(exclude=["number", "bool"]).columns:
             table[key] = table[key].astype(str)
         return table

@@ -1,17 +1,17 @@
 """What a task is: write a subclass of `PipelineTask`, declare its parameters and its data.
 
-    from cyto.task import Param, PipelineTask, Port
+from cyto.task import Param, PipelineTask, Port
 
-    class Threshold(PipelineTask):
-        '''Mark every pixel above a level.'''
+class Threshold(PipelineTask):
+'''Mark every pixel above a level.'''
 
-        level: float = Param(100.0, ge=0, unit="counts", help="pixels above it are cell")
-        inputs = {"image": Port("image", "raw movie, (T, Y, X)")}
-        outputs = {"label": Port("label", "0 background, 1 cell")}
-        framewise = True
+level: float = Param(100.0, ge=0, unit="counts", help="pixels above it are cell")
+inputs = {"image": Port("image", "raw movie, (T, Y, X)")}
+outputs = {"label": Port("label", "0 background, 1 cell")}
+framewise = True
 
-        def run_baremetal(self, data):
-            return {"label": (data["image"] > self.level).astype("uint8")}
+def run_baremetal(self, data):
+return {"label": (data["image"] > self.level).astype("uint8")}
 """
 
 from cyto.task.base import PipelineTask

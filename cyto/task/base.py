@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Callable, ClassVar, Dict, Optional
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Callable, ClassVar, Optional
 
 from cyto._typing import JSON, TaskData
 from cyto.task.parameters import Param, Parameter, check_all, declared
@@ -47,6 +47,8 @@ class PipelineTask:
     """Of what kind any further, freely named inputs are; ``None`` takes none."""
     outputs: ClassVar[Mapping[str, Port]] = {}
     """What it gives, by key."""
+    libraries: ClassVar[Sequence[str]] = ()
+    """Modules that it imports when it runs; looked for before anything runs."""
     framewise: ClassVar[bool] = False
     """Whether each frame's result depends on that frame alone."""
     parameters: ClassVar[Mapping[str, Parameter]] = {}
@@ -70,11 +72,11 @@ class PipelineTask:
         """Check rules between parameters; raise `ParameterError` where one is broken."""
 
     @property
-    def params(self) -> Dict[str, JSON]:
+    def params(self) -> dict[str, JSON]:
         """All parameters with their values, as JSON values."""
         return {name: _plain(getattr(self, name)) for name in self.parameters}
 
-    def __call__(self, data: TaskData) -> Dict[str, Any]:
+    def __call__(self, data: TaskData) -> dict[str, Any]:
         """Run on *data* where ``execution_config`` says.
 
         Parameters
@@ -102,7 +104,7 @@ class PipelineTask:
 
         return run_elsewhere(self, data)
 
-    def run_baremetal(self, data: TaskData) -> Dict[str, Any]:
+    def run_baremetal(self, data: TaskData) -> dict[str, Any]:
         """Compute the outputs from *data* in this process; subclasses implement it.
 
         Images and labels arrive as (T, Y, X), perhaps mapped read-only from a file.
@@ -128,10 +130,10 @@ class PipelineTask:
         )
 
 
-def run_checked(task: PipelineTask, data: TaskData) -> Dict[str, Any]:
+def run_checked(task: PipelineTask, data: TaskData) -> dict[str, Any]:
     """Run *task* in this process, its input and output checked against what it declares."""
     name = type(task).__name__
-    ready: Dict[str, Any] = {}
+    ready: dict[str, Any] = {}
     for key, port in task.inputs.items():
         value = require(data, key, port, name)
         if value is not None:

@@ -2,30 +2,49 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
-import sys
-from typing import Any, Dict, Mapping, Tuple
+from collections.abc import Mapping
+from typing import Any
+
+from cyto.errors import TaskInputError
 
 
-def code_roots(cls: type) -> Tuple[str, ...]:
+def code_roots(path: str) -> tuple[str, ...]:
     """Name the module file or package folder that a user's own class lies in.
+
+    Parameters
+    ----------
+    path
+        The class's dotted path.
 
     Returns
     -------
     Absolute paths; empty for classes of pyCyto itself, which every worker sees anyway.
+
+    Raises
+    ------
+    TaskInputError
+        The class is defined in a notebook or script, where no worker can find it.
     """
-    top = cls.__module__.partition(".")[0]
-    if top in {"cyto", "builtins"}:
+    top = path.partition(".")[0]
+    if top == "cyto":
         return ()
-    module = sys.modules.get(top)
-    file = getattr(module, "__file__", None)
-    if file is None:  # a namespace package has folders only
-        return tuple(os.path.abspath(p) for p in getattr(module, "__path__", []))
-    path = os.path.abspath(file)
-    return (os.path.dirname(path) if os.path.basename(path) == "__init__.py" else path,)
+    if top == "__main__":
+        raise TaskInputError(
+            f"{path.rpartition('.')[2]} is defined in a notebook or script, which a worker cannot "
+            "import",
+            hint="put the class into a module file of its own and import it from there",
+        )
+    spec = importlib.util.find_spec(top)
+    if spec is None:
+        return ()
+    if spec.submodule_search_locations is not None:
+        return tuple(os.path.abspath(folder) for folder in spec.submodule_search_locations)
+    return (os.path.abspath(spec.origin),) if spec.origin and os.path.isfile(spec.origin) else ()
 
 
-def path_parameters(cls: type, params: Mapping[str, Any], base: str = ".") -> Dict[str, str]:
+def path_parameters(cls: Any, params: Mapping[str, Any], base: str = ".") -> dict[str, str]:
     """Find the parameters that name a file or folder which exists.
 
     Parameters

@@ -6,7 +6,7 @@ import importlib
 import inspect
 import os
 from collections.abc import Mapping
-from typing import Any, Dict
+from typing import Any
 
 from cyto._typing import JSON
 from cyto.errors import ParameterError, TaskInputError, nearest
@@ -39,7 +39,8 @@ def load_task(path: str) -> type:
     except ModuleNotFoundError as error:
         if error.name and (module_name + ".").startswith(error.name + "."):
             raise TaskInputError(
-                f"there is no module {error.name!r} (asked for by {path!r})", hint=_nearby(error.name)
+                f"there is no module {error.name!r} (asked for by {path!r})",
+                hint=_nearby(error.name),
             ) from error
         raise
     cls = getattr(module, name, None)
@@ -85,7 +86,7 @@ def build_task(cls: type, params: Mapping[str, JSON]) -> Any:
         A parameter is unknown, missing or wrong.
     """
     if issubclass(cls, PipelineTask):
-        return cls(**params)
+        return cls(**dict[str, Any](params))
     check_plain(cls, params)
     return cls(**params)
 
@@ -114,7 +115,7 @@ def check_plain(cls: type, params: Mapping[str, JSON]) -> None:
             )
 
 
-def call_here(task: Any, data: Mapping[str, Any]) -> Dict[str, Any]:
+def call_here(task: Any, data: Mapping[str, Any]) -> dict[str, Any]:
     """Run a task of either kind in this process."""
     if isinstance(task, PipelineTask):
         return run_checked(task, data)
@@ -132,7 +133,7 @@ def _nearby(module: str) -> str:
     package = importlib.import_module(parent)
     folders = list(getattr(package, "__path__", []))
     found = {
-        entry.name[:-3] if entry.name.endswith(".py") else entry.name
+        entry.name.removesuffix(".py")
         for folder in folders
         for entry in os.scandir(folder)
         if not entry.name.startswith("_") and (entry.is_dir() or entry.name.endswith(".py"))

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import difflib
 import math
+import sys
 import typing
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Dict, List, Literal, Optional, Tuple, Union, get_args, get_origin
+from typing import Any, Literal, Optional, Union, get_args, get_origin
 
 from cyto._typing import JSON
 from cyto.errors import ParameterError, nearest
@@ -80,7 +81,7 @@ class Parameter:
                     )
         return checked
 
-    def _bounds(self) -> List[Tuple[str, float, Any]]:
+    def _bounds(self) -> list[tuple[str, float, Any]]:
         rules = (
             ("at least", self.ge, lambda a, b: a >= b),
             ("more than", self.gt, lambda a, b: a > b),
@@ -112,23 +113,21 @@ def Param(  # noqa: N802 - reads as a declaration, as dataclass fields do
     return Parameter(default, help, unit, ge, gt, le, lt, path)
 
 
-def declared(cls: type) -> Dict[str, Parameter]:
+def declared(cls: type) -> dict[str, Parameter]:
     """Collect the parameters that *cls* and its bases declare, in order of declaration."""
-    found: Dict[str, Parameter] = {}
+    found: dict[str, Parameter] = {}
     for base in reversed(cls.__mro__):
         annotations = vars(base).get("__annotations__", {})
         for name, value in list(vars(base).items()):
             if isinstance(value, Parameter):
                 kind = _evaluate(annotations.get(name, Any), base)
-                found[name] = Parameter(
-                    **{**vars(value), "name": name, "annotation": kind}
-                )
+                found[name] = Parameter(**{**vars(value), "name": name, "annotation": kind})
     return found
 
 
 def check_all(
     parameters: Mapping[str, Parameter], given: Mapping[str, JSON], task: str
-) -> Dict[str, Any]:
+) -> dict[str, Any]:
     """Check *given* against the declared *parameters* and fill in the defaults.
 
     Raises
@@ -144,7 +143,7 @@ def check_all(
                 parameter=name,
                 hint=nearest(name, parameters, what="parameter"),
             )
-    values: Dict[str, Any] = {}
+    values: dict[str, Any] = {}
     for name, parameter in parameters.items():
         if name in given:
             values[name] = parameter.check(given[name], task)
@@ -188,13 +187,13 @@ def describe(kind: Any) -> str:
 def _evaluate(annotation: Any, owner: type) -> Any:
     if not isinstance(annotation, str):
         return annotation
-    names = vars(__import__("sys").modules[owner.__module__])
+    names = vars(sys.modules[owner.__module__])
     return typing.get_type_hints(
         type("_", (), {"__annotations__": {"x": annotation}}), {**vars(typing), **names}
     )["x"]
 
 
-def _choices(kind: Any) -> Tuple[Any, ...]:
+def _choices(kind: Any) -> tuple[Any, ...]:
     if get_origin(kind) is Literal:
         return get_args(kind)
     if get_origin(kind) is Union:
@@ -262,14 +261,14 @@ def _union(value: Any, kind: Any) -> Any:
     raise ValueError(f"expected {describe(kind)}")
 
 
-def _list(value: Any, kind: Any) -> List[Any]:
+def _list(value: Any, kind: Any) -> list[Any]:
     if isinstance(value, str) or not isinstance(value, (list, tuple)):
         raise ValueError(f"expected {describe(kind)}")
     args = get_args(kind)
     return [_convert(item, args[0]) if args else item for item in value]
 
 
-def _tuple(value: Any, kind: Any) -> Tuple[Any, ...]:
+def _tuple(value: Any, kind: Any) -> tuple[Any, ...]:
     if isinstance(value, str) or not isinstance(value, (list, tuple)):
         raise ValueError(f"expected {describe(kind)}")
     args = get_args(kind)
@@ -282,7 +281,7 @@ def _tuple(value: Any, kind: Any) -> Tuple[Any, ...]:
     return tuple(_convert(item, arg) for item, arg in zip(value, args))
 
 
-def _dict(value: Any, kind: Any) -> Dict[Any, Any]:
+def _dict(value: Any, kind: Any) -> dict[Any, Any]:
     if not isinstance(value, Mapping):
         raise ValueError("expected a mapping")
     args = get_args(kind)
@@ -291,12 +290,12 @@ def _dict(value: Any, kind: Any) -> Dict[Any, Any]:
     return {_convert(k, args[0]): _convert(v, args[1]) for k, v in value.items()}
 
 
-def _none(value: Any, kind: Any) -> None:
+def _none(value: Any, kind: Any) -> None:  # noqa: ARG001 - as all converters
     if value is not None:
         raise ValueError("expected null")
 
 
-_CONVERTERS: Dict[Any, Any] = {
+_CONVERTERS: dict[Any, Any] = {
     bool: _bool,
     int: _int,
     float: _float,

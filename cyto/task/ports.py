@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Tuple
+from typing import Any
 
 from cyto._typing import Kind, TaskData
 from cyto.errors import TaskInputError, TaskOutputError
@@ -33,7 +33,7 @@ class Port:
     kind: Kind
     help: str = ""
     optional: bool = False
-    columns: Tuple[str, ...] = ()
+    columns: tuple[str, ...] = ()
 
 
 def require(data: TaskData, key: str, port: Port, task: str) -> Any:
@@ -135,8 +135,10 @@ def _array_fault(value: Any, kind: str) -> str:
         return f"must have the axes (T, Y, X), received {_describe(value)}"
     if kind == "label" and value.dtype.kind not in "ub":
         if value.dtype.kind == "i":
-            return "" if value.size == 0 or int(value.min()) >= 0 else (
-                f"must hold labels ≥ 0, received {_describe(value)} with negative values"
+            return (
+                ""
+                if value.size == 0 or int(value.min()) >= 0
+                else (f"must hold labels ≥ 0, received {_describe(value)} with negative values")
             )
         return f"must be an unsigned integer label image, received {_describe(value)}"
     if kind == "image" and value.dtype.kind not in "uifb":

@@ -53,9 +53,10 @@ def run_elsewhere(task: PipelineTask, data: TaskData) -> dict[str, Any]:
     jobs = cache_folder() / "calls" / name
     folder = jobs / "job"
     (folder / "in").mkdir(parents=True)
-    code, paths = code_roots(type(task)), path_parameters(type(task), task.params)
+    dotted = f"{type(task).__module__}.{type(task).__qualname__}"
+    code, paths = code_roots(dotted), path_parameters(type(task), task.params)
     request = TaskRequest(
-        task=f"{type(task).__module__}.{type(task).__qualname__}",
+        task=dotted,
         params={**task.params, **paths},
         inputs=_save_inputs(task, data, folder / "in"),
         folder=str(folder),
@@ -124,4 +125,3 @@ def _gpus(placement: Placement) -> tuple[str, ...]:
             hint="set resources.gpu to 0, or run it where there is a GPU",
         )
     return there[:wanted]
-

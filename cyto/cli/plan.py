@@ -1,0 +1,153 @@
+"""``cyto plan``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from cyto.cli.options import json_option, planning_options
+
+if TYPE_CHECKING:
+    from cyto.engine.plan import Node, Plan
+
+_EPILOG = """\b
+Examples:
+  cyto plan pipeline.yaml
+  cyto plan pipeline.yaml --profile cluster
+  cyto plan pipeline.yaml --mermaid > pipeline.mmd
+"""
+
+
+@click.command("plan", epilog=_EPILOG)
+@planning_options
+@click.option("--mermaid", is_flag=True, help="Print the graph in Mermaid's language.")
+@json_option
+def command(
+    pipeline: str,
+    profile: str | None,
+    resources: str | None,
+    output_dir: str | None,
+    overrides: tuple[str, ...],
+    only: tuple[str, ...],
+    mermaid: bool,
+    as_json: bool,
+) -> int:
+    """Show what would run, where, with what, and why; runs nothing."""
+    from cyto.engine.planning import make_plan
+
+    plan = make_plan(
+        pipeline,
+        resources=resources,
+        profile=profile,
+        overrides=overrides,
+        output_dir=output_dir,
+        only=only,
+    )
+    for warning in plan.warnings:
+        click.echo(f"warning: {warning}", err=True)
+    if mermaid:
+        click.echo(_mermaid(plan))
+    elif as_json:
+        import json
+
+        click.echo(json.dumps(_facts(plan), indent=2))
+    else:
+        _print_table(plan)
+    return 0
+
+
+def _print_table(plan: Plan) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console()
+    console.print(
+        f"{plan.pipeline.name}: profile {plan.profile} ({plan.profile_reason}), "
+        f"output in {plan.output_dir}",
+        highlight=False,
+        soft_wrap=True,
+    )
+    table = Table(pad_edge=False)
+    for title in ("node", "task", "needs", "environment", "launcher", "resources", "because of"):
+        table.add_column(title, overflow="fold")
+    for node in plan.nodes.values():
+        table.add_row(
+            node.name,
+            node.task.rpartition(".")[2],
+            ", ".join(f"{key}: {source}" for key, source in node.inputs.items()) or "-",
+            _environment(node),
+            node.placement.launcher,
+            _resources(node),
+            _reason(node),
+        )
+    console.print(table)
+
+
+def _environment(node: Node) -> str:
+    image = node.placement.image
+    return f"{node.placement.environment} {image}" if image else node.placement.environment
+
+
+def _resources(node: Node) -> str:
+    from cyto.core.units import format_duration, format_memory
+
+    wanted = node.placement.resources
+    parts = [f"{wanted.cpus or 1} cpu"]
+    if wanted.memory_bytes:
+        parts.append(format_memory(wanted.memory_bytes))
+    if wanted.gpus:
+        parts.append(f"{wanted.gpus} gpu")
+    if wanted.walltime_s:
+        parts.append(format_duration(wanted.walltime_s))
+    parts += [f"{k}={v}" for k, v in node.placement.launcher_options]
+    parts += [f"{k}={v}" for k, v in node.placement.node_selector]
+    return ", ".join(parts)
+
+
+def _reason(node: Node) -> str:
+    placement = node.placement
+    if not placement.entry:
+        return "no entry: bare metal"
+    return f"{placement.entry} ({placement.source})"
+
+
+def _facts(plan: Plan) -> dict[str, Any]:
+    return {
+        "pipeline": str(plan.pipeline),
+        "resources": str(plan.resources) if plan.resources else None,
+        "profile": plan.profile,
+        "profile_reason": plan.profile_reason,
+        "output_dir": str(plan.output_dir),
+        "channels": {
+            name: {"files": list(channel.files), "shape": list(channel.shape)}
+            for name, channel in plan.channels.items()
+        },
+        "nodes": {
+            name: {
+                "task": node.task,
+                "params": dict(node.params),
+                "inputs": {key: str(source) for key, source in node.inputs.items()},
+                "dependencies": list(node.dependencies),
+                "environment": node.placement.environment,
+                "image": node.placement.image,
+                "launcher": node.placement.launcher,
+                "resources": vars(node.placement.resources),
+                "reason": _reason(node),
+            }
+            for name, node in plan.nodes.items()
+        },
+    }
+
+
+def _mermaid(plan: Plan) -> str:
+    numbers = {name: f"n{i}" for i, name in enumerate([*plan.channels, *plan.nodes])}
+    lines = ["graph TD"]
+    lines += [f'    {numbers[name]}[("{name}")]' for name in plan.channels]
+    for name, node in plan.nodes.items():
+        lines.append(f'    {numbers[name]}["{name}<br/>{_environment(node)}"]')
+        named = {source.name: source.key for source in node.inputs.values()}
+        for before in dict.fromkeys([*named, *node.dependencies]):
+            label = f"|{named[before]}|" if named.get(before) else ""
+            lines.append(f"    {numbers[before]} -->{label} {numbers[name]}")
+    return "\n".join(lines)

@@ -1,0 +1,1 @@
+"""Plan a pipeline, run it, keep what it gives: the Task Manager and its parts."""

@@ -1,0 +1,101 @@
+"""Whether this machine can do what a plan asks, before anything runs."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Iterator
+
+from cyto.core.placement import Placement
+from cyto.core.units import format_memory
+from cyto.engine.plan import Node, Plan
+from cyto.errors import UnavailableError
+from cyto.runners.environment import get_environment
+from cyto.runners.machine import Machine, this_machine
+
+
+def check_plan(plan: Plan) -> None:
+    """Make sure of every program, daemon, image, library and resource that the plan needs.
+
+    Raises
+    ------
+    UnavailableError
+        All that is missing; each with the node, the line that asks for it, and what to do.
+    """
+    faults = list(dict.fromkeys(_faults(plan)))
+    if faults:
+        raise UnavailableError("\n".join(faults))
+
+
+def _faults(plan: Plan) -> Iterator[str]:
+    machine = this_machine()
+    checked: dict[Placement, str] = {}
+    for node in plan.nodes.values():
+        placement = node.placement
+        if placement.launcher != "local":
+            yield _said(
+                node,
+                f"this version has no launcher {placement.launcher!r} yet",
+                "leave out the Slurm options, or choose another --profile",
+            )
+            continue
+        yield from _too_much(node, machine)
+        if placement not in checked:
+            checked[placement] = _environment_fault(node)
+        if checked[placement]:
+            yield checked[placement]
+        elif placement.environment == "baremetal":
+            yield from _libraries(node)
+
+
+def _environment_fault(node: Node) -> str:
+    try:
+        get_environment(node.placement.environment).check(node.placement)
+    except UnavailableError as error:
+        return _said(node, error.message, error.hint)
+    return ""
+
+
+def _too_much(node: Node, machine: Machine) -> Iterator[str]:
+    """Say which resource the machine has less of than the node asks for."""
+    wanted = node.placement.resources
+    if wanted.gpus > len(machine.gpu_ids):
+        yield _said(
+            node,
+            f"asks for {wanted.gpus} GPU{'s' * (wanted.gpus > 1)} and this machine has "
+            f"{len(machine.gpu_ids)}",
+            "set resources.gpu to 0, or use --profile local",
+        )
+    if (wanted.cpus or 0) > machine.cpus:
+        yield _said(
+            node,
+            f"asks for {wanted.cpus} cpus and this machine has {machine.cpus}",
+            f"set resources.cpus to {machine.cpus} or less",
+        )
+    if (wanted.memory_bytes or 0) > machine.memory_bytes:
+        yield _said(
+            node,
+            f"asks for {format_memory(wanted.memory_bytes or 0)} of memory and this machine has "
+            f"{format_memory(machine.memory_bytes)}",
+            "set resources.memory to less",
+        )
+
+
+def _libraries(node: Node) -> Iterator[str]:
+    lacking = [name for name in node.libraries if importlib.util.find_spec(name) is None]
+    if lacking:
+        yield _said(
+            node,
+            f"{node.task.rpartition('.')[2]} needs {' and '.join(lacking)}, not installed here",
+            f"pip install '{_extra(node.task)}', or run the node in a container (--profile)",
+        )
+
+
+def _extra(task: str) -> str:
+    tool = task.split(".")[-2] if task.startswith("cyto.") else ""
+    return f"pycyto[{tool}]" if tool in {"cellpose", "stardist"} else "pycyto[tasks]"
+
+
+def _said(node: Node, message: str, hint: str) -> str:
+    place = node.placement.source
+    where = f"{place}: " if place else ""
+    return f"{where}node {node.name!r}: {message}" + (f"\n    {hint}" if hint else "")

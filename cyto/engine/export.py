@@ -1,0 +1,92 @@
+"""Results of nodes as files for people, written when they are not there yet."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from cyto.engine.outcomes import Finding
+from cyto.engine.store import Entry
+from cyto.io.exports import export_value
+from cyto.runners import exchange
+
+_STAMP = ".exported.json"
+
+
+def export_entry(entry: Entry, folder: Path) -> tuple[Finding, ...]:
+    """Write all outputs of *entry* into *folder*; what is there already is left alone.
+
+    Returns
+    -------
+    What was found, with the path of each file.
+    """
+    stamp = folder / _STAMP
+    known = _read_stamp(stamp)
+    if known.get("key") == entry.key and all(_unchanged(f) for f in known["findings"]):
+        return tuple(Finding(**_finding(found)) for found in known["findings"])
+    folder.mkdir(parents=True, exist_ok=True)
+    findings = tuple(_export(entry, key, folder) for key in entry.outputs)
+    written = {
+        "key": entry.key,
+        "findings": [{**vars(found), **_identity(Path(found.path))} for found in findings],
+    }
+    part = stamp.with_suffix(".part")
+    part.write_text(json.dumps(written), encoding="utf-8")
+    part.replace(stamp)
+    return findings
+
+
+def _export(entry: Entry, key: str, folder: Path) -> Finding:
+    ref = entry.outputs[key]
+    value = exchange.load(ref)
+    context: dict[str, Any] = {
+        name: entry.context.get(name) for name in ("pixel_size_um", "frame_interval_s", "channel")
+    }
+    path = export_value(value, ref.kind, folder, key, **context)
+    return Finding(key=key, path=str(path), text=describe(value, ref.kind))
+
+
+def describe(value: Any, kind: str) -> str:
+    """Say in a few words what a value holds."""
+    if kind in {"image", "label"} and getattr(value, "ndim", 0) == 3:
+        frames, height, width = value.shape
+        text = f"{frames} frame{'s' * (frames != 1)}, {height} × {width}"
+        return f"{text}, {_cells(value)} cells per frame" if kind == "label" else text
+    if kind == "dataframe":
+        return f"{len(value):,} rows, {len(value.columns)} columns"
+    if kind == "network":
+        return f"{value.number_of_nodes():,} nodes, {value.number_of_edges():,} edges"
+    return str(value) if isinstance(value, (int, float, str)) else kind
+
+
+def _cells(labels: Any) -> str:
+    import numpy as np
+
+    counts = [int(np.count_nonzero(np.bincount(frame.ravel())[1:])) for frame in labels]
+    return f"{np.mean(counts):.1f}" if counts else "0"
+
+
+def _read_stamp(stamp: Path) -> dict[str, Any]:
+    try:
+        data: dict[str, Any] = json.loads(stamp.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return data
+
+
+def _identity(path: Path) -> dict[str, int]:
+    stat = path.stat()
+    return {"size": stat.st_size, "mtime_ns": stat.st_mtime_ns}
+
+
+def _unchanged(found: dict[str, Any]) -> bool:
+    try:
+        now = _identity(Path(found["path"]))
+    except OSError:
+        return False
+    return now == {"size": found["size"], "mtime_ns": found["mtime_ns"]}
+
+
+def _finding(found: dict[str, Any]) -> dict[str, Any]:
+    return {name: found[name] for name in ("key", "path", "text")}

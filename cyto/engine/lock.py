@@ -1,0 +1,62 @@
+"""One run at a time in one output folder."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import time
+from pathlib import Path
+from typing import IO
+
+from cyto.errors import RunLockedError
+
+
+class RunLock:
+    """Hold an output folder for as long as the ``with`` block lasts.
+
+    The lock is the kernel's: it goes when its process does, however that ends.
+
+    Raises
+    ------
+    RunLockedError
+        Another run holds it; says its pid and host.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._file: IO[str] | None = None
+
+    def __enter__(self) -> RunLock:
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        file = open(self._path, "a+", encoding="utf-8")
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            file.seek(0)
+            holder = _read(file.read())
+            file.close()
+            raise RunLockedError(
+                f"another run works in {self._path.parent.parent}: {holder}",
+                hint="wait for it to end, stop it, or give this run another --output-dir",
+            ) from None
+        file.truncate(0)
+        mine = {"pid": os.getpid(), "host": os.uname().nodename, "since": time.strftime("%c")}
+        file.write(json.dumps(mine))
+        file.flush()
+        self._file = file
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._file is not None:
+            self._file.truncate(0)
+            self._file.close()
+            self._file = None
+
+
+def _read(text: str) -> str:
+    try:
+        data = json.loads(text)
+        return f"pid {data['pid']} on host {data['host']}, since {data['since']}"
+    except (ValueError, KeyError):
+        return "it has not said which"

@@ -1,0 +1,239 @@
+"""The Task Manager: runs a plan to its end, whatever its nodes do."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from types import FrameType
+
+from cyto.core.layout import RunLayout
+from cyto.engine.inputs import ChannelReader
+from cyto.engine.job import JobRunner
+from cyto.engine.lock import RunLock
+from cyto.engine.outcomes import NodeReport, Outcome, RunReport
+from cyto.engine.plan import Plan
+from cyto.engine.pool import WorkerPool, clear_scratch
+from cyto.engine.record import Listener, RunRecord
+from cyto.engine.scheduler import Grant, Scheduler
+from cyto.engine.store import Store
+from cyto.runners.environment import get_environment
+from cyto.runners.machine import this_machine
+
+
+class TaskManager:
+    """Run a plan: as much at once as the machine has room for.
+
+    A node that fails stops only what depends on it. Ctrl-C and SIGTERM stop everything and leave
+    no process, container or half result.
+
+    Parameters
+    ----------
+    plan
+        A checked plan.
+    jobs
+        At most so many nodes at once; ``None`` leaves it to cpus, memory and GPUs.
+    fail_fast
+        Stop everything at the first failure.
+    listeners
+        Called with each event of the record, in order.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        *,
+        jobs: int | None = None,
+        fail_fast: bool = False,
+        listeners: tuple[Listener, ...] = (),
+    ) -> None:
+        self._plan = plan
+        self._fail_fast = fail_fast
+        self._jobs = jobs
+        self._listeners = listeners
+        self._stop = threading.Event()
+        self._interrupted = False
+        self._reports: dict[str, NodeReport] = {}
+
+    def run(self) -> RunReport:
+        """Run all nodes.
+
+        Returns
+        -------
+        How every node ended; failures are in it, not raised.
+
+        Raises
+        ------
+        RunLockedError
+            Another run works in the output folder.
+        """
+        run_id = f"{time.strftime('%Y%m%d-%H%M%S')}-{uuid.uuid4().hex[:4]}"
+        layout = RunLayout(self._plan.output_dir, run_id)
+        started = time.monotonic()
+        with RunLock(layout.lock), self._signals():
+            layout.logs.mkdir(parents=True, exist_ok=True)
+            record = RunRecord(layout.record, self._listeners)
+            try:
+                record.write("run_started", **self._facts(run_id))
+                self._run_nodes(layout, record)
+                report = RunReport(
+                    run_id=run_id,
+                    output_dir=self._plan.output_dir,
+                    nodes={name: self._reports[name] for name in self._plan.nodes},
+                    wall_s=time.monotonic() - started,
+                    stopped=self._interrupted,
+                )
+                record.write(
+                    "run_finished",
+                    exit_code=report.exit_code,
+                    stopped=report.stopped,
+                    wall_s=report.wall_s,
+                )
+            finally:
+                record.close()
+                clear_scratch(layout.jobs)
+        return report
+
+    def stop(self) -> None:
+        """Stop everything as soon as can be; `run` returns with what there is."""
+        self._interrupted = True
+        self._stop.set()
+
+    def _run_nodes(self, layout: RunLayout, record: RunRecord) -> None:
+        nodes, machine = self._plan.nodes, this_machine()
+        for name in {node.placement.environment for node in nodes.values()}:
+            get_environment(name).sweep()
+        scheduler = Scheduler(
+            {name: node.dependencies for name, node in nodes.items()},
+            {name: node.placement.resources for name, node in nodes.items()},
+            machine,
+            self._jobs,
+        )
+        pool = WorkerPool(nodes.values(), self._plan.channels, layout, machine)
+        store = Store(layout.store)
+        channels = ChannelReader(self._plan.channels, layout.store)
+        runner = JobRunner(layout, store, pool, channels, record, self._stop)
+        limit = min(len(nodes), self._jobs or machine.cpus, machine.cpus)
+        try:
+            with ThreadPoolExecutor(max_workers=limit, thread_name_prefix="node") as threads:
+                self._loop(
+                    scheduler,
+                    record,
+                    lambda grant, done: threads.submit(
+                        lambda: done.put(runner.run(nodes[grant.node], grant.gpu_ids))
+                    ),
+                )
+        finally:
+            pool.close()
+
+    def _loop(
+        self,
+        scheduler: Scheduler,
+        record: RunRecord,
+        submit: Callable[[Grant, SimpleQueue[NodeReport]], object],
+    ) -> None:
+        done: SimpleQueue[NodeReport] = SimpleQueue()
+        while scheduler.unfinished:
+            if self._stop.is_set():
+                for name in scheduler.drop():
+                    self._report(
+                        record,
+                        NodeReport(node=name, outcome=Outcome.CANCELLED, message="was not started"),
+                    )
+                if not scheduler.running:
+                    return
+            for grant in scheduler.take():
+                submit(grant, done)
+            try:
+                report = done.get(timeout=0.2)  # short, so that a signal is noticed
+            except Empty:
+                continue
+            self._settle(scheduler, record, report)
+
+    def _settle(self, scheduler: Scheduler, record: RunRecord, report: NodeReport) -> None:
+        self._report(record, report)
+        if report.outcome.ok:
+            scheduler.finish(report.node)
+            return
+        for name in scheduler.give_up(report.node):
+            cancelled = report.outcome is Outcome.CANCELLED
+            self._report(
+                record,
+                NodeReport(
+                    node=name,
+                    outcome=Outcome.CANCELLED if cancelled else Outcome.SKIPPED,
+                    message=f"needs {report.node}, which {report.outcome.value}"
+                    if not cancelled
+                    else "was not started",
+                ),
+            )
+        if self._fail_fast and report.outcome is Outcome.FAILED:
+            self._stop.set()
+
+    def _report(self, record: RunRecord, report: NodeReport) -> None:
+        self._reports[report.node] = report
+        record.write(
+            "node_finished",
+            node=report.node,
+            outcome=report.outcome.value,
+            message=report.message,
+            reason=report.reason,
+            log=report.log,
+            wall_s=report.wall_s,
+            cpu_s=report.cpu_s,
+            peak_bytes=report.peak_bytes,
+            findings=[vars(finding) for finding in report.findings],
+            **report.facts,
+        )
+
+    @contextmanager
+    def _signals(self) -> Iterator[None]:
+        """Turn Ctrl-C and SIGTERM into `stop` while the block lasts."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+
+        def stop(number: int, frame: FrameType | None) -> None:  # noqa: ARG001
+            self.stop()
+
+        before = {s: signal.signal(s, stop) for s in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def _facts(self, run_id: str) -> dict[str, object]:
+        plan = self._plan
+        return {
+            "run": run_id,
+            "pipeline": str(plan.pipeline),
+            "resources": str(plan.resources) if plan.resources else None,
+            "output_dir": str(plan.output_dir),
+            "profile": plan.profile,
+            "profile_reason": plan.profile_reason,
+            "host": os.uname().nodename,
+            "pid": os.getpid(),
+            "folder": str(Path.cwd()),
+            "nodes": {
+                name: {
+                    "task": node.task,
+                    "params": dict(node.params),
+                    "inputs": {key: str(source) for key, source in node.inputs.items()},
+                    "dependencies": list(node.dependencies),
+                    "tags": list(node.tags),
+                    "environment": node.placement.environment,
+                    "image": node.placement.image,
+                    "launcher": node.placement.launcher,
+                    "resources": vars(node.placement.resources),
+                }
+                for name, node in plan.nodes.items()
+            },
+        }

@@ -1,0 +1,176 @@
+"""Warm workers: processes that wait for the next node with the same surroundings."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from cyto.core.layout import JobLayout, RunLayout
+from cyto.core.placement import Placement
+from cyto.engine.plan import Node
+from cyto.io.channels import Channel
+from cyto.runners.environment import get_environment
+from cyto.runners.machine import Machine
+from cyto.runners.worker import Worker, worker_spec
+
+
+@dataclass(kw_only=True)
+class _Group:
+    """Nodes that may share a worker, and the workers that wait for them."""
+
+    name: str
+    placement: Placement
+    left: int = 0
+    started: int = 0
+    readable: set[str] = field(default_factory=set)
+    code: set[str] = field(default_factory=set)
+    idle: list[Worker] = field(default_factory=list)
+
+
+class WorkerPool:
+    """Give each node a worker, a waiting one where there is one.
+
+    Nodes share workers when their placement is the same. A group's workers end when no node of it
+    is left, and earlier when their memory or their GPU is wanted by another.
+    """
+
+    def __init__(
+        self,
+        nodes: Iterable[Node],
+        channels: Mapping[str, Channel],
+        layout: RunLayout,
+        machine: Machine,
+    ) -> None:
+        self._layout = layout
+        self._machine = machine
+        self._lock = threading.Lock()
+        self._groups: dict[Placement, _Group] = {}
+        self._busy: set[Worker] = set()
+        for node in nodes:
+            group = self._group(node)
+            group.left += 1
+            group.code.update(node.code)
+            group.readable.add(str(layout.store))
+            group.readable.update(str(node.params[name]) for name in node.path_params)
+            for source in node.inputs.values():
+                # a channel of one file may be mapped where it lies; others pass through the store
+                if source.is_channel and len(channels[source.name].files) == 1:
+                    group.readable.update(channels[source.name].files)
+
+    def job(self, node: Node, attempt: int) -> JobLayout:
+        """Make the folder of a node's job."""
+        name = node.name if not attempt else f"{node.name}.retry{attempt}"
+        job = self._layout.job(self._group(node).name, name)
+        job.folder.mkdir(parents=True)
+        return job
+
+    def acquire(self, node: Node, gpu_ids: tuple[str, ...]) -> Worker:
+        """Give a worker for *node*, to be released after one job."""
+        with self._lock:
+            group = self._group(node)
+            for worker in group.idle:
+                if worker.spec.gpu_ids == gpu_ids:
+                    group.idle.remove(worker)
+                    self._busy.add(worker)
+                    return _for(worker, node)
+            group.started += 1
+            worker = _for(self._make(group, gpu_ids), node)
+            in_the_way = self._make_room(group, gpu_ids)
+            self._busy.add(worker)
+        for other in in_the_way:
+            other.close()
+        return worker
+
+    def release(self, worker: Worker) -> None:
+        """Take a worker back; one that died is forgotten."""
+        with self._lock:
+            self._busy.discard(worker)
+            group = self._groups[_shared(worker.spec.placement)]
+            if worker.alive and group.left > len(group.idle):
+                group.idle.append(worker)
+                return
+        worker.close()
+
+    def done(self, node: Node) -> None:
+        """Note that *node* needs no worker any more."""
+        with self._lock:
+            group = self._group(node)
+            group.left -= 1
+            spare = group.idle[group.left :]
+            del group.idle[group.left :]
+        for worker in spare:
+            worker.close()
+
+    def close(self) -> None:
+        """End all workers."""
+        with self._lock:
+            workers = [worker for group in self._groups.values() for worker in group.idle]
+            workers += self._busy
+            for group in self._groups.values():
+                group.idle.clear()
+        threads = [threading.Thread(target=worker.close) for worker in workers]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+    def _group(self, node: Node) -> _Group:
+        key = _shared(node.placement)
+        if key not in self._groups:
+            name = f"{key.environment}-{len(self._groups)}"
+            self._groups[key] = _Group(name=name, placement=key)
+        return self._groups[key]
+
+    def _make(self, group: _Group, gpu_ids: tuple[str, ...]) -> Worker:
+        folder = self._layout.jobs / group.name
+        folder.mkdir(parents=True, exist_ok=True)
+        spec = worker_spec(
+            name=f"cyto-{self._layout.run_id}-{group.name}-{group.started}",
+            placement=group.placement,
+            jobs=folder,
+            readable=tuple(group.readable),
+            code=tuple(sorted(group.code)),
+            gpu_ids=gpu_ids,
+            threads=group.placement.resources.cpus or 1,
+        )
+        return Worker(spec, get_environment(group.placement.environment))
+
+    def _make_room(self, group: _Group, gpu_ids: tuple[str, ...]) -> list[Worker]:
+        """Take waiting workers out of other groups that hold what a new worker needs."""
+        wanted = group.placement.resources.memory_bytes or 0
+        held = sum(_memory(worker) for worker in self._busy) + wanted
+        closing = []
+        for other in self._groups.values():
+            for worker in list(other.idle):
+                held += _memory(worker)
+                if held > self._machine.memory_bytes or set(gpu_ids) & set(worker.spec.gpu_ids):
+                    other.idle.remove(worker)
+                    closing.append(worker)
+                    held -= _memory(worker)
+        return closing
+
+
+def _shared(placement: Placement) -> Placement:
+    """Leave out of a placement what makes no difference to a worker."""
+    return replace(placement, source="", entry="", batch_size=None, pull=None)
+
+
+def _for(worker: Worker, node: Node) -> Worker:
+    """Let the worker's messages name the place where this node's limits are written."""
+    placement = replace(worker.spec.placement, source=node.placement.source)
+    worker.spec = replace(worker.spec, placement=placement)
+    return worker
+
+
+def _memory(worker: Worker) -> int:
+    return worker.spec.placement.resources.memory_bytes or 0
+
+
+def clear_scratch(folder: Path) -> None:
+    """Remove the workers' private folders of a run that ended."""
+    import shutil
+
+    for scratch in folder.glob("*/.scratch"):
+        shutil.rmtree(scratch, ignore_errors=True)

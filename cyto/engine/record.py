@@ -1,0 +1,45 @@
+"""The run record: everything that happened, one JSON object per line, only ever appended."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+Event = dict[str, Any]
+"""``event`` (its name), ``time`` (seconds since the epoch), and what belongs to it."""
+Listener = Callable[[Event], None]
+
+
+class RunRecord:
+    """Write events to a file and tell them to listeners, in one order."""
+
+    def __init__(self, path: Path, listeners: tuple[Listener, ...] = ()) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._file = open(path, "a", encoding="utf-8")  # noqa: SIM115 - held open
+        self._listeners = listeners
+        self._lock = threading.Lock()
+
+    def write(self, event: str, **facts: Any) -> None:
+        """Append one event."""
+        entry: Event = {"event": event, "time": time.time(), **facts}
+        with self._lock:
+            self._file.write(json.dumps(entry) + "\n")
+            self._file.flush()
+            for listener in self._listeners:
+                listener(entry)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+
+def read_events(path: Path) -> Iterator[Event]:
+    """Read a record; a last line that was cut short by a crash is left out."""
+    with open(path, encoding="utf-8") as file:
+        for line in file:
+            if line.endswith("\n"):
+                yield json.loads(line)

@@ -1,0 +1,146 @@
+"""The tasks that a pipeline names: found, loaded without their tools, parameters checked."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import pkgutil
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from importlib.metadata import entry_points
+
+from cyto._typing import JSON
+from cyto.config import PipelineConfig
+from cyto.core.placement import Placement
+from cyto.errors import ParameterError, Problem, TaskInputError
+from cyto.task import PipelineTask, Port, build_task, load_task
+from cyto.task.code import code_roots, path_parameters
+
+_HOMES: tuple[str, ...] = (
+    "preprocessing", "segmentation", "tabulation", "tracking", "contact", "postprocessing",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class Loaded:
+    """What is known of a node's task before it runs.
+
+    Parameters
+    ----------
+    inputs, outputs, more_inputs
+        Declared ports; ``None`` for *outputs* and *inputs* of a plain class, which takes and
+        gives anything.
+    params, path_params
+        Parameters in the form that the worker gets.
+    libraries, code
+        What it needs when it runs.
+    """
+
+    inputs: Mapping[str, Port] | None = None
+    outputs: Mapping[str, Port] | None = None
+    more_inputs: Port | None = None
+    params: Mapping[str, JSON] = field(default_factory=dict)
+    path_params: tuple[str, ...] = ()
+    libraries: tuple[str, ...] = ()
+    code: tuple[str, ...] = ()
+
+
+def load_node(
+    config: PipelineConfig, name: str, placement: Placement
+) -> tuple[Loaded, list[Problem], list[Problem]]:
+    """Load the class of node *name* and check its parameters.
+
+    Returns
+    -------
+    What is known, the problems, and the warnings.
+    """
+    task = config.tasks[name]
+    where: tuple[str, ...] = ("tasks", name, "module")
+    try:
+        cls = load_task(task.module)
+        code = code_roots(task.module)
+    except TaskInputError as error:
+        return Loaded(), [config.problem(where, error.message, error.hint)], []
+    except ModuleNotFoundError as error:
+        return _unloadable(config, name, placement, error)
+    except Exception as error:  # noqa: BLE001 - a user's module may raise anything
+        message = f"{task.module!r} cannot be imported: {type(error).__name__}: {error}"
+        return Loaded(), [config.problem(where, message)], []
+    problem = _check_params(config, name, cls)
+    if problem:
+        return Loaded(), [problem], []
+    paths = path_parameters(cls, task.params, str(config.file.parent))
+    loaded = Loaded(
+        params={**task.params, **paths},
+        path_params=tuple(paths),
+        code=code,
+    )
+    if issubclass(cls, PipelineTask):
+        built = cls(**{**task.params, **paths})
+        loaded = Loaded(
+            inputs=cls.inputs,
+            outputs=cls.outputs,
+            more_inputs=cls.more_inputs,
+            params=built.params,
+            path_params=tuple(paths),
+            libraries=tuple(cls.libraries),
+            code=code,
+        )
+    return loaded, [], []
+
+
+def _check_params(config: PipelineConfig, name: str, cls: type) -> Problem | None:
+    task = config.tasks[name]
+    try:
+        build_task(cls, task.params) if issubclass(cls, PipelineTask) else _plain(cls, task.params)
+    except ParameterError as error:
+        path: tuple[str, ...] = ("tasks", name, "params", error.parameter)
+        if error.parameter not in task.params:
+            path = ("tasks", name, "params" if task.params else "module")
+        unknown = error.parameter in task.params and error.message.startswith("unknown")
+        return config.problem(path, error.message, error.hint, key=unknown)
+    return None
+
+
+def _plain(cls: type, params: Mapping[str, JSON]) -> None:
+    from cyto.task.loading import check_plain
+
+    check_plain(cls, params)
+
+
+def _unloadable(
+    config: PipelineConfig, name: str, placement: Placement, error: ModuleNotFoundError
+) -> tuple[Loaded, list[Problem], list[Problem]]:
+    """Judge a module whose own imports fail here: in a container they may not."""
+    task = config.tasks[name]
+    where = ("tasks", name, "module")
+    message = f"{task.module!r} imports {error.name!r}, which is not installed here"
+    if placement.environment == "baremetal":
+        hint = f"pip install {error.name}, or run the node in a container that has it"
+        return Loaded(), [config.problem(where, message, hint)], []
+    hint = "its parameters are not checked; import heavy libraries inside run_baremetal"
+    loaded = Loaded(params=task.params, code=code_roots(task.module))
+    return loaded, [], [config.problem(where, message, hint)]
+
+
+def shipped_tasks() -> Iterator[type[PipelineTask]]:
+    """Find every task of pyCyto, and those that other packages register as ``cyto.tasks``."""
+    for home in _HOMES:
+        if importlib.util.find_spec(f"cyto.{home}") is None:
+            continue
+        package = importlib.import_module(f"cyto.{home}")
+        for info in pkgutil.iter_modules(package.__path__):
+            if not info.name.startswith("_"):
+                yield from _tasks_of(f"cyto.{home}.{info.name}")
+    for point in entry_points(group="cyto.tasks"):
+        yield point.load()
+
+
+def _tasks_of(module: str) -> Iterator[type[PipelineTask]]:
+    for thing in vars(importlib.import_module(module)).values():
+        if (
+            isinstance(thing, type)
+            and issubclass(thing, PipelineTask)
+            and thing.__module__ == module
+        ):
+            yield thing

@@ -1,0 +1,114 @@
+"""What files hold, as numbers; remembered, so that a large input is read for it once."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import time
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import xxhash
+
+from cyto.errors import ChannelError
+
+_BLOCK = 4 << 20
+_WORKERS = 4
+_RACY_NS = 2_000_000_000
+_ATTEMPTS = 3
+
+_Identity = tuple[str, int, int, int]
+
+
+def digest_files(paths: Sequence[str], memory: Path) -> list[str]:
+    """Hash the contents of files with XXH3-128, in the order given.
+
+    Parameters
+    ----------
+    paths
+        Absolute paths.
+    memory
+        A file that remembers digests by path, size, time of change and inode; made when it is
+        not there. Several processes may use it at once.
+
+    Raises
+    ------
+    ChannelError
+        A file cannot be read, or keeps changing while it is read.
+
+    Notes
+    -----
+    A file changed in the two seconds before it was hashed is not remembered: a second change
+    within the clock's step would not show in its time.
+    """
+    known = _recall(memory)
+    with ThreadPoolExecutor(min(_WORKERS, os.cpu_count() or 1)) as pool:
+        found = list(pool.map(lambda path: _digest(path, known), paths))
+    _remember(memory, ((i, d) for i, d, old in found if i is not None and not old))
+    return [digest for _, digest, _ in found]
+
+
+def _digest(path: str, known: dict[_Identity, str]) -> tuple[_Identity | None, str, bool]:
+    """Give identity (``None`` if it must not be remembered), digest, and whether it was known."""
+    try:
+        for _ in range(_ATTEMPTS):
+            before, now = _identity(path), time.time_ns()
+            if before in known:
+                return before, known[before], True
+            digest = _hash(path)
+            if _identity(path) == before:
+                settled = now - before[2] > _RACY_NS
+                return (before if settled else None), digest, False
+    except OSError as error:
+        raise ChannelError(f"cannot read {path}: {error.strerror}", path=path) from error
+    raise ChannelError(
+        f"{path} changes while it is read",
+        path=path,
+        hint="wait until nothing writes to it any more, then run again",
+    )
+
+
+def _identity(path: str) -> _Identity:
+    status = os.stat(path)  # noqa: PTH116
+    return path, status.st_size, status.st_mtime_ns, status.st_ino
+
+
+def _hash(path: str) -> str:
+    state, buffer = xxhash.xxh3_128(), bytearray(_BLOCK)
+    view = memoryview(buffer)
+    with open(path, "rb", buffering=0) as stream:
+        while count := stream.readinto(buffer):
+            state.update(view[:count])
+    return state.hexdigest()
+
+
+def _recall(memory: Path) -> dict[_Identity, str]:
+    """Read the memory; a line that is not whole is as good as none."""
+    known: dict[_Identity, str] = {}
+    try:
+        text = memory.read_text("utf-8", errors="replace")
+    except OSError:
+        return known
+    for line in text.splitlines():
+        try:
+            path, size, mtime_ns, inode, digest = json.loads(line)
+        except (ValueError, TypeError):
+            continue
+        known[path, size, mtime_ns, inode] = digest
+    return known
+
+
+def _remember(memory: Path, found: Iterable[tuple[_Identity, str]]) -> None:
+    """Append what was found; failing to is no reason to stop."""
+    text = "".join(json.dumps([*identity, digest]) + "\n" for identity, digest in found)
+    if not text:
+        return
+    try:
+        memory.parent.mkdir(parents=True, exist_ok=True)
+        with memory.open("a", encoding="utf-8") as stream:
+            fcntl.flock(stream, fcntl.LOCK_EX)
+            stream.write(text)
+    except OSError:
+        return

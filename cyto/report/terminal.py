@@ -1,0 +1,156 @@
+"""A run on the terminal: live where there is one, plain lines elsewhere, tables at the end."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from cyto.core.units import format_duration, format_memory
+from cyto.engine.outcomes import Outcome, RunReport
+from cyto.engine.record import Event
+
+_STYLE = {
+    "succeeded": "green",
+    "cached": "cyan",
+    "failed": "bold red",
+    "skipped": "yellow",
+    "cancelled": "yellow",
+}
+_SIGN = {"succeeded": "✓", "cached": "=", "failed": "✗", "skipped": "-", "cancelled": "!"}
+
+
+class RunPrinter:
+    """Show the events of a run as they come.
+
+    Use it as a context manager, and call it with every event.
+    """
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._progress: Progress | None = None
+        self._overall = None
+        self._tasks: dict[str, object] = {}
+        self._nodes: dict[str, dict[str, object]] = {}
+        self._done = 0
+
+    def __enter__(self) -> RunPrinter:
+        if self._console.is_terminal:
+            self._progress = Progress(
+                SpinnerColumn(),
+                TextColumn("{task.description}"),
+                BarColumn(bar_width=24),
+                TextColumn("{task.fields[note]}"),
+                TimeElapsedColumn(),
+                console=self._console,
+                transient=True,
+            )
+            self._progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._progress is not None:
+            self._progress.stop()
+
+    def __call__(self, event: Event) -> None:
+        """Show one event."""
+        handler = getattr(self, f"_on_{event['event']}", None)
+        if handler is not None:
+            handler(event)
+
+    def say(self, node: str, line: str) -> None:
+        """Show one line that a node's tool printed."""
+        self._console.print(f"[dim]{escape(node)} |[/dim] {escape(line)}", highlight=False)
+
+    def _on_run_started(self, event: Event) -> None:
+        self._nodes = event["nodes"]
+        self._line(
+            f"run {event['run']}: {len(self._nodes)} nodes, profile {event['profile']} "
+            f"({event['profile_reason']}), output in {event['output_dir']}"
+        )
+        if self._progress is not None:
+            self._overall = self._progress.add_task("all nodes", total=len(self._nodes), note="")
+
+    def _on_node_started(self, event: Event) -> None:
+        node = event["node"]
+        place = _place(self._nodes[node])
+        if self._progress is None:
+            self._line(f"  > {node}: started on {place}")
+            return
+        old = self._tasks.get(node)
+        if old is not None:
+            self._progress.remove_task(old)  # type: ignore[arg-type]
+        self._tasks[node] = self._progress.add_task(f"  {escape(node)}", total=None, note=place)
+
+    def _on_attempt_failed(self, event: Event) -> None:
+        self._line(f"  ! {event['node']}: attempt {event['attempt'] + 1}: {event['message']}")
+
+    def _on_node_finished(self, event: Event) -> None:
+        self._done += 1
+        node, outcome = event["node"], event["outcome"]
+        width = len(str(len(self._nodes)))
+        text = f"[{self._done:>{width}}/{len(self._nodes)}] {_SIGN[outcome]} {node}: {outcome}"
+        if outcome == "succeeded":
+            text += f" in {format_duration(event['wall_s'])}"
+        if event["message"]:
+            text += f": {event['message']}"
+        self._line(text, _STYLE[outcome])
+        if self._progress is not None:
+            if node in self._tasks:
+                self._progress.remove_task(self._tasks.pop(node))  # type: ignore[arg-type]
+            if self._overall is not None:
+                self._progress.advance(self._overall)
+
+    def _line(self, text: str, style: str = "") -> None:
+        self._console.print(escape(text), style=style, highlight=False, soft_wrap=True)
+
+
+def print_report(console: Console, report: RunReport) -> None:
+    """Print what was found, then what failed, then one line that sums up."""
+    findings = [(node, found) for node in report.nodes.values() for found in node.findings]
+    if findings:
+        table = _table("Results", "node", "what", "found", "file")
+        for node, found in findings:
+            table.add_row(node.node, found.key, found.text, _short(found.path))
+        console.print(table)
+    failed = [node for node in report.nodes.values() if node.outcome is Outcome.FAILED]
+    if failed:
+        table = _table("Failed", "node", "why", "log")
+        for node in failed:
+            table.add_row(node.node, escape(node.message), _short(node.log))
+        console.print(table)
+    console.print(_summary(report), highlight=False, soft_wrap=True)
+
+
+def _summary(report: RunReport) -> str:
+    counts = {o: sum(n.outcome is o for n in report.nodes.values()) for o in Outcome}
+    if counts[Outcome.CACHED] == len(report.nodes):
+        return f"Nothing was left to do: all {len(report.nodes)} nodes were done before."
+    parts = [f"{count} {outcome.value}" for outcome, count in counts.items() if count]
+    memory = max((node.peak_bytes for node in report.nodes.values()), default=0)
+    end = "Stopped" if report.stopped else "Done"
+    peak = f", at most {format_memory(memory)} in one node" if memory else ""
+    return f"{end} in {format_duration(report.wall_s)}: {', '.join(parts)}{peak}."
+
+
+def _table(title: str, *columns: str) -> Table:
+    table = Table(title=title, title_justify="left", title_style="bold", pad_edge=False)
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    return table
+
+
+def _place(node: dict[str, object]) -> str:
+    image = f" {node['image']}" if node.get("image") else ""
+    return f"{node['environment']}{image}"
+
+
+def _short(path: str) -> str:
+    """Give a path relative to the current folder when it lies below it."""
+    here = Path.cwd()
+    full = Path(path)
+    return escape(str(full.relative_to(here) if full.is_relative_to(here) else full))
+

@@ -1,0 +1,1 @@
+"""From images to labels: one label per cell."""

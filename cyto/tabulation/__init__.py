@@ -1,0 +1,1 @@
+"""From labels and images to tables: one row per cell per frame."""

@@ -1,0 +1,6 @@
+"""``python main.py -p PIPELINE`` from a checkout: the same as ``cyto --pipeline PIPELINE``."""
+
+from cyto.cli.main import main
+
+if __name__ == "__main__":
+    main()
