@@ -27,7 +27,7 @@ HELP
 
 say() { printf '%s\n' "$*"; }
 note() { printf '%s\n' "$*" >&2; }
-die() { note "services: $*"; exit 1; }
+die() { note "${0##*/}: $*"; exit 1; }
 
 cache_folder() {
   local cache=${CYTO_CACHE:-${XDG_CACHE_HOME:-${HOME:?is not set; set CYTO_CACHE}/.cache}/cyto}
@@ -326,4 +326,4 @@ main() {
   [ "$failed" -eq 0 ] # down counts only for services that were named
 }
 
-main "$@"
+if [ "${BASH_SOURCE[0]}" = "$0" ]; then main "$@"; fi # sourced: only the functions

@@ -42,7 +42,7 @@ class _Commands(click.Group):
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 @click.version_option(VERSION, prog_name="cyto")
-@click.option("-p", "--pipeline", metavar="FILE", help="Run this pipeline, as 'cyto run FILE' does.")
+@click.option("-p", "--pipeline", metavar="FILE", help="Run this pipeline, as 'cyto run' does.")
 @click.option("--profile", metavar="NAME", help="With --pipeline: the execution profile.")
 @click.option("-v", "--verbose", is_flag=True, help="With --pipeline: show what tools print.")
 @click.pass_context

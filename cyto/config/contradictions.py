@@ -37,7 +37,8 @@ def runners() -> list[str]:
 def slurm_keys(resources: dict[str, JSON]) -> list[str]:
     """List the keys that only Slurm understands; any of them implies ``launcher: slurm``."""
     only = {*VALUES, *FLAGS, "gres", "cpus-per-task", "cpus_per_task"}
-    return [key for key, value in resources.items() if key in only and value is not None and value is not False]
+    given = [key for key, value in resources.items() if value is not None and value is not False]
+    return [key for key in given if key in only]
 
 
 def check_entries(source: Source, path: KeyPath, entry: JSON) -> list[Problem]:
@@ -76,7 +77,7 @@ def _environment(entry: dict[str, JSON]) -> Found:
 
 def _image(entry: dict[str, JSON]) -> Found:
     image, runner = entry.get("image"), entry.get("runner") or "docker"
-    if not isinstance(image, str) or runner not in {"docker", "podman"}:
+    if not isinstance(image, str) or runner not in ("docker", "podman"):
         return []
     if image.endswith(".sif"):
         text = f"{image!r} is a SIF, which {runner} cannot start"

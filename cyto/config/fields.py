@@ -1,5 +1,6 @@
 """Kinds of values that both formats share, each with its own words for what is wrong."""
 
+import math
 import re
 from collections.abc import Callable
 from typing import Annotated, Any
@@ -35,6 +36,10 @@ class Strict(BaseModel):
     model_config = ConfigDict(
         extra="forbid", frozen=True, strict=True, populate_by_name=True, protected_namespaces=()
     )
+
+
+LABELS = frozenset({"<text>", "<bool>", "<int>", "<float>", "<list>", "<map>"})
+"""What pydantic puts into paths where `one_of` chose a member of a union."""
 
 
 def kind_of(value: Any) -> str:  # noqa: ANN401, RUF100 - a value of any kind
@@ -88,7 +93,10 @@ def blank(make: Callable[[], Any]) -> BeforeValidator:
 
 def _memory(value: Any) -> int:
     _refuse_kind(value, "an amount of memory, such as 8Gi")
-    amount = parse_memory(value)
+    try:
+        amount = parse_memory(value)
+    except OverflowError as error:
+        raise WrongValueError("more memory than there can be") from error
     if amount < 2**20:
         raise WrongValueError(
             f"{value} is {amount} bytes, too little for any program",
@@ -106,14 +114,26 @@ def _slurm_memory(value: Any) -> int:
 
 def _seconds(value: Any) -> float:
     _refuse_kind(value, "a time limit, such as 2h or 01:30:00")
-    return parse_duration(value)
+    return _duration(value)
 
 
 def _slurm_seconds(value: Any) -> float:
     """Read a time limit as Slurm does: a bare number is minutes."""
     _refuse_kind(value, "a time limit, such as 01:30:00")
     minutes = str(value).strip().isdigit()
-    return parse_duration(int(value) * 60 if minutes else value)
+    return _duration(value, unit_s=60 if minutes else 1)
+
+
+def _duration(value: Any, unit_s: int = 1) -> float:
+    try:
+        seconds = unit_s * parse_duration(value)
+        if not math.isfinite(seconds):
+            raise ValueError(seconds)
+        return seconds
+    except (OverflowError, ValueError) as error:
+        near = value if len(str(value)) < 40 else f"{str(value)[:37]}…"
+        message = f"{near!r} is no time limit; write 90s, 15min, 2h or 01:30:00"
+        raise WrongValueError(message) from error
 
 
 def _refuse_kind(value: Any, words: str) -> None:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cyto.config.marks import KeyPath, dotted
+from cyto.config.paths import expanded
 from cyto.config.pipeline_model import SHAPES
 from cyto.config.translation import keys_of, received, shape_at, unknown_key
 from cyto.config.yaml_reader import read_yaml
@@ -132,4 +132,4 @@ def _value(path: KeyPath, raw: str, origin: str) -> JSON:
 
 
 def _from_here(path: str) -> str:
-    return str(Path(path).expanduser().absolute()) if path else path
+    return str(expanded(path).absolute()) if path else path

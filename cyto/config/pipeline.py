@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from cyto.config.overrides import overridden
+from cyto.config.paths import expanded
 from cyto.config.pipeline_model import SHAPES, Channel, Pipeline, Task
 from cyto.config.references import check_names, check_references
 from cyto.config.source import Source, read_source
@@ -65,7 +66,7 @@ class PipelineConfig:
 
     def resolve(self, path: str) -> Path:
         """Make a path of the file absolute: relative to the file, ``~`` the home folder."""
-        return self.source.folder / Path(path).expanduser()
+        return self.source.folder / expanded(path)
 
     def channel_path(self, name: str) -> Path:
         """Give the absolute path (or glob) of a channel's images."""

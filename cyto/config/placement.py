@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import shlex
-from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cyto.config.contradictions import SIF_RUNNERS, slurm_keys
 from cyto.config.gres import parse_gres
+from cyto.config.paths import expanded
 from cyto.config.resources_model import Bind, Entry
 from cyto.config.sbatch_options import FLAGS, VALUES
 from cyto.core import placement as core
@@ -18,7 +17,6 @@ if TYPE_CHECKING:
     from cyto.config.amounts import NeutralResources
 
 _CARRIED = {*VALUES, *FLAGS, "gres"}
-_ISOLATES = "isolate" in {field.name for field in fields(core.Placement)}
 
 
 def placement_of(entry: Entry, folder: Path, *, source: str = "", key: str = "") -> core.Placement:
@@ -41,9 +39,9 @@ def placement_of(entry: Entry, folder: Path, *, source: str = "", key: str = "")
     """
     environment = _environment(entry)
     optional: dict[str, Any] = {
-        "python": _argv(entry.python) if entry.python else None,
+        "python": entry.python,
         "pids": entry.pids,
-        "isolate": entry.isolate if _ISOLATES else None,
+        "isolate": entry.isolate,
     }
     return core.Placement(
         environment=environment,
@@ -106,16 +104,21 @@ def _image(image: str | None, environment: str, folder: Path) -> str | None:
     """Make the path of a SIF or of an unpacked image absolute; leave names alone."""
     if not image or environment not in SIF_RUNNERS or "://" in image:
         return image
-    path = folder / Path(image).expanduser()
+    path = folder / expanded(image)
+    if "/" not in image and image.endswith(".sif") and not path.exists():
+        path = _built(image, folder) or path
     if image.endswith(".sif") or image.startswith(("/", "./", "../", "~")):
         return str(path)
     return str(path) if "/" in image and path.exists() else image
 
 
+def _built(image: str, folder: Path) -> Path | None:
+    """Find a SIF where ``containers/apptainer/build.sh`` puts it: in ``containers/images``."""
+    homes = (Path.cwd(), folder, folder.parent)
+    built = (home / "containers" / "images" / image for home in homes)
+    return next((path for path in built if path.exists()), None)
+
+
 def _bind(bind: Bind, folder: Path) -> core.Bind:
-    source = str(folder / Path(bind.source).expanduser())
+    source = str(folder / expanded(bind.source))
     return core.Bind(source=source, target=bind.target, writable=bind.writable)
-
-
-def _argv(python: str | tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(shlex.split(python)) if isinstance(python, str) else tuple(python)

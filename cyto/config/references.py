@@ -105,7 +105,7 @@ def _check_input(
     if reference.name in channels and reference.key is not None:
         hint = f"write {reference.name!r} alone"
         return [source.problem(path, f"the channel {reference.name!r} has no keys", hint)]
-    if reference.name in tasks | channels:
+    if reference.name in tasks or reference.name in channels:
         return []
     hint = nearest(reference.name, tasks | channels, what="channels and node")
     message = f"there is no channel or node {reference.name!r}"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from cyto.config.amounts import Resources
 from cyto.config.contradictions import check_entries
+from cyto.config.paths import expanded
 from cyto.config.resources_model import SHAPES, Entry, ResourcesFile
 from cyto.config.sbatch_options import OWNED
 from cyto.config.source import Source, read_source
@@ -85,7 +86,7 @@ def companion(pipeline: str | Path) -> Path:
     ``pipeline.X.yaml`` has ``pipeline-resources.X.yaml`` beside it; any other ``NAME.yaml``
     has ``NAME-resources.yaml``.
     """
-    path = Path(pipeline).expanduser()
+    path = expanded(pipeline)
     stem, dot, rest = path.name.partition(".")
     name = f"{stem}-resources{dot}{rest}"
     other = {".yaml": ".yml", ".yml": ".yaml"}.get(path.suffix, path.suffix)
@@ -101,7 +102,7 @@ def resources_for(pipeline: str | Path, given: str | Path | None = None) -> Reso
     ConfigError
         As `load_resources`; and when *given* is missing.
     """
-    path = Path(given).expanduser() if given is not None else companion(pipeline)
+    path = expanded(given) if given is not None else companion(pipeline)
     if given is None and not path.exists():
         return ResourcesConfig(source=Source(str(path), {}))
     return load_resources(path)

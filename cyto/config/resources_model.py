@@ -1,5 +1,6 @@
 """The resources format: what a ``pipeline-resources.X.yaml`` may hold."""
 
+import shlex
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, Tag
@@ -45,10 +46,23 @@ AnyBind = Annotated[
     one_of("'source:target' or a mapping with source and target"),
     AfterValidator(_as_bind),
 ]
+
+
+def _as_argv(value: str | tuple[str, ...]) -> tuple[str, ...]:
+    try:
+        words = tuple(shlex.split(value)) if isinstance(value, str) else value
+    except ValueError as error:
+        raise WrongValueError(f"{value!r} is no command: {error}") from error
+    if not words:
+        raise WrongValueError("expected a command, or a list of its words")
+    return words
+
+
 Argv = Annotated[
     Annotated[Text, Tag("<text>")]
     | Annotated[Annotated[TextList, Field(min_length=1)], Tag("<list>")],
     one_of("a command, or a list of its words"),
+    AfterValidator(_as_argv),
 ]
 Variable = Annotated[str, AfterValidator(check_variable)]
 Setting = Annotated[

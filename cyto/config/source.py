@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cyto.config.marks import KeyPath, Mark, dotted
+from cyto.config.paths import expanded
 from cyto.config.yaml_reader import read_yaml
 from cyto.errors import ConfigError, Problem, nearest
 
@@ -116,7 +117,7 @@ def read_source(path: str | Path, what: str = "pipeline") -> Source:
         It is missing (named as resolved), a folder, not permitted, larger than 10 MB, not UTF-8,
         not YAML, empty, or no mapping.
     """
-    where = Path(path).expanduser()
+    where = expanded(path)
     file = str(where)
     data, marks = read_yaml(_text(where, what), file)
     if data is None:

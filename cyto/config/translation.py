@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from cyto.config.fields import WrongValueError
+from cyto.config.fields import LABELS, WrongValueError
 from cyto.config.marks import KeyPath
 from cyto.config.source import Source
 from cyto.errors import ConfigError, Problem, nearest
@@ -29,6 +29,7 @@ _EXPECTED = {
     "model_type": "a mapping ('key: value' pairs)",
     "finite_number": "a finite number",
     "int_parsing_size": "a smaller number",
+    "string_unicode": "text in UTF-8",
 }
 _BOUND = {
     "greater_than": "more than {gt:g}",
@@ -78,7 +79,12 @@ def validated(
         value = model.model_validate(source.data)
     except ValidationError as error:
         errors = error.errors(include_url=False)
-        problems += [_translate(dict(each), source, shapes, hint) for each in errors]
+        where = [each["loc"] for each in errors]
+        problems += [
+            _translate(dict(each), source, shapes, hint)
+            for each in errors
+            if not _follows(each, where)
+        ]
     for check in checks:
         problems.extend(check(source))
     if problems or value is None:
@@ -125,13 +131,21 @@ def received(value: object) -> str:
     return text if len(text) <= 60 else f"{text[:57]}…"
 
 
+def _follows(error: Mapping[str, Any], where: Sequence[KeyPath]) -> bool:
+    """Tell whether a list seems too short only because items in it are wrong."""
+    place = error["loc"]
+    inside = any(len(loc) > len(place) and loc[: len(place)] == place for loc in where)
+    return error["type"] == "too_short" and inside
+
+
 def _translate(error: dict[str, Any], source: Source, shapes: Shapes, hint: Hint) -> Problem:
-    path: KeyPath = tuple(p for p in error["loc"] if not (isinstance(p, str) and p[:1] == "<"))
-    kind = str(error["type"])
+    kind, where = str(error["type"]), error["loc"]
+    path: KeyPath = tuple(part for part in where if part not in LABELS)
     if path[-1:] == ("[key]",):
         wrong = _wrong(error, path[:-1])
         return source.problem(path[:-1], *wrong, key=True)
     if kind == "extra_forbidden":
+        path = (*(part for part in where[:-1] if part not in LABELS), where[-1])
         model = shape_at(path[:-1], shapes)
         advice = hint(path) or (unknown_key(str(path[-1]), keys_of(model)) if model else "")
         return source.problem(path, f"unknown key {path[-1]!r}", advice, key=True)

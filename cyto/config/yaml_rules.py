@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from typing import TYPE_CHECKING
 
@@ -15,12 +16,6 @@ else:
 TAG = "tag:yaml.org,2002:"
 
 
-class Loader(_Base):
-    """The safe loader with its own idea of what plain text means."""
-
-    yaml_implicit_resolvers = {}  # noqa: RUF012 - PyYAML's own way
-
-
 _NUMBER = r"(?:0|[1-9][0-9_]*)"
 _FLOATS = (
     rf"{_NUMBER}\.[0-9]*(?:[eE][-+]?[0-9]+)?",
@@ -32,14 +27,33 @@ _FLOATS = (
 _WORDS = ("true", "false", "yes", "no", "on", "off")
 _BOOLS = [form for word in _WORDS for form in (word, word.capitalize(), word.upper())]
 _RULES = (
-    ("null", r"~|null|Null|NULL|", ["~", "n", "N", ""]),
-    ("bool", "|".join(_BOOLS), list("tTfFyYnNoO")),
-    ("int", rf"[-+]?(?:{_NUMBER}|0x[0-9a-fA-F_]+)", list("-+0123456789")),
-    ("float", rf"[-+]?(?:{'|'.join(_FLOATS)})", list("-+0123456789.")),
-    ("merge", r"<<", ["<"]),
+    ("null", r"~|null|Null|NULL|"),
+    ("bool", "|".join(_BOOLS)),
+    ("int", rf"[-+]?(?:{_NUMBER}|0x[0-9a-fA-F_]+)"),
+    ("float", rf"[-+]?(?:{'|'.join(_FLOATS)})"),
+    ("merge", r"<<"),
 )
-for _name, _pattern, _first in _RULES:
-    Loader.add_implicit_resolver(TAG + _name, re.compile(rf"^(?:{_pattern})$"), _first)
+_PATTERNS = [(kind, re.compile(pattern)) for kind, pattern in _RULES]
+
+
+@functools.lru_cache(maxsize=10_000)
+def plain_kind(text: str) -> str:
+    """Name the kind of text that is written without quotes and without a tag."""
+    return next((kind for kind, pattern in _PATTERNS if pattern.fullmatch(text)), "str")
+
+
+class Rules:
+    """Mixed into a loader of PyYAML: says what a value without a tag is."""
+
+    def resolve(self, kind: type[yaml.Node], value: str, implicit: tuple[bool, bool]) -> str:
+        """Give the tag, as PyYAML's composers ask for it."""
+        if kind is yaml.ScalarNode:
+            return TAG + (plain_kind(value) if implicit[0] else "str")
+        return TAG + ("seq" if kind is yaml.SequenceNode else "map")
+
+
+class Loader(Rules, _Base):
+    """The safe loader with its own idea of what plain text means."""
 
 
 def scalar(text: str, kind: str) -> str | int | float | bool | None:

@@ -62,6 +62,8 @@ class Placement:
         More mounts and environment variables for a container.
     pids
         How many processes and threads a container may have.
+    isolate
+        Whether the task gets a worker of its own, which ends with it.
     launcher_options
         Options that only the launcher understands, such as Slurm's partition.
     batch_size
@@ -84,6 +86,7 @@ class Placement:
     env: tuple[tuple[str, str], ...] = ()
     pids: int = 4096
     resources: Resources = field(default_factory=Resources)
+    isolate: bool = False
     launcher_options: tuple[tuple[str, str], ...] = ()
     batch_size: Optional[int] = None
     node_selector: tuple[tuple[str, str], ...] = ()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -132,9 +132,7 @@ def check_image(image: str, runner: str, python: tuple[str, ...]) -> list[Findin
         environment = get_environment(runner)
         environment.check(placement)
     except UnavailableError as error:
-        return [
-            Finding(name=image, text=error.message, fine=False, needed=True, hint=error.hint)
-        ]
+        return [Finding(name=image, text=error.message, fine=False, needed=True, hint=error.hint)]
     names = sorted({name for cls in shipped_tasks() for name in cls.libraries} | {"numpy"})
     with tempfile.TemporaryDirectory(prefix="cyto-doctor-") as folder:
         job = Path(folder) / "jobs" / "job"
@@ -143,7 +141,7 @@ def check_image(image: str, runner: str, python: tuple[str, ...]) -> list[Findin
             name=f"cyto-doctor-{uuid.uuid4().hex[:12]}", placement=placement, jobs=job.parent
         )
         request = TaskRequest(
-            task="cyto.task.probe.Probe", params={"libraries_wanted": names}, folder=str(job)
+            task="cyto.task.probe.Probe", params={"libraries_wanted": list(names)}, folder=str(job)
         )
         with Worker(spec, environment) as worker:
             result = worker.run(request)
@@ -162,7 +160,7 @@ def check_image(image: str, runner: str, python: tuple[str, ...]) -> list[Findin
     ]
 
 
-def _tasks_in_image(libraries: dict[str, object]) -> Iterator[Finding]:
+def _tasks_in_image(libraries: Mapping[str, object]) -> Iterator[Finding]:
     numpy = libraries.get("numpy")
     yield Finding(
         name="numpy",

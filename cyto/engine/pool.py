@@ -88,7 +88,8 @@ class WorkerPool:
         with self._lock:
             self._busy.discard(worker)
             group = self._groups[_shared(worker.spec.placement)]
-            if worker.alive and group.left > len(group.idle):
+            wanted = not group.placement.isolate and group.left > len(group.idle)
+            if worker.alive and wanted:
                 group.idle.append(worker)
                 return
         worker.close()

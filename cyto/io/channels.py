@@ -90,8 +90,15 @@ def inspect_channel(spec: ChannelSpec) -> Channel:
     -----
     Opens every file of a folder: about 0.3 ms each on a local disk.
     """
+    from cyto.io._tiff import find_sources
+
     try:
-        sources = _sources(spec)
+        sources = find_sources(
+            spec.path,
+            axes=spec.axes,
+            pick=spec.channel is not None,
+            calibrate=spec.pixel_size_um is None,
+        )
         first = sources[0]
         part = select(first, len(sources), spec.channel, spec.frames, spec.crop)
     except ChannelError as error:
@@ -174,31 +181,6 @@ def channel_digest(channel: Channel, memory: Path) -> str:
         "calibration": [channel.pixel_size_um, channel.frame_interval_s],
     }
     return xxhash.xxh3_128(json.dumps(whole, sort_keys=True).encode()).hexdigest()
-
-
-def _sources(spec: ChannelSpec) -> tuple[Source, ...]:
-    from cyto.io._files import find_files
-    from cyto.io._tiff import inspect_tiff
-
-    pick, calibrate = spec.channel is not None, spec.pixel_size_um is None
-    first: Source | None = None
-    sources = []
-    for path in find_files(spec.path):
-        source = inspect_tiff(path, spec.axes, pick=pick, calibrate=calibrate)
-        first = first or source
-        _check_equal(first, source)
-        sources.append(source)
-    return tuple(sources)
-
-
-def _check_equal(first: Source, other: Source) -> None:
-    if (first.axes, first.shape, first.dtype) != (other.axes, other.shape, other.dtype):
-        raise ChannelError(
-            f"frames differ: {other.path} is {other.dtype_name} {other.shape},"
-            f" {first.path} is {first.dtype_name} {first.shape}",
-            path=other.path,
-            hint="keep frames of one movie in a folder of their own, or choose them by a glob",
-        )
 
 
 def _mappable(channel: Channel) -> Ref | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -73,7 +74,7 @@ def write_ome_tiff(path: Path, array: Array, context: Context, *, label: bool = 
         tifffile.TiffWriter(temporary, ome=True, bigtiff=_is_big(frames, dtype)) as writer,
     ):
         writer.write(
-            (np.ascontiguousarray(frame, dtype=dtype) for frame in frames),
+            _streamed(frames, dtype),
             shape=frames.shape,
             dtype=dtype,
             photometric="minisblack",
@@ -81,6 +82,18 @@ def write_ome_tiff(path: Path, array: Array, context: Context, *, label: bool = 
             **_compression(dtype),
             **_resolution(context.pixel_size_um),
         )
+
+
+def _streamed(frames: Array, dtype: np.dtype[Any]) -> Iterator[Array]:
+    """Give frame after frame, and let go of what was read of a memory-mapped file."""
+    root: object = frames
+    while isinstance(root, np.ndarray):
+        root = root.base
+    for frame in frames:
+        yield np.ascontiguousarray(frame, dtype=dtype)
+        # pages that were written to would be lost
+        if isinstance(root, mmap.mmap) and memoryview(root).readonly:
+            root.madvise(mmap.MADV_DONTNEED)
 
 
 def _stored_dtype(frames: Array, label: bool, path: Path) -> np.dtype[Any]:
@@ -106,8 +119,8 @@ def _stored_dtype(frames: Array, label: bool, path: Path) -> np.dtype[Any]:
     return np.dtype(np.float64)
 
 
-def _range(frames: Iterator[Array] | Array) -> tuple[int, int]:
-    ends = [(int(frame.min()), int(frame.max())) for frame in frames]
+def _range(frames: Array) -> tuple[int, int]:
+    ends = [(int(frame.min()), int(frame.max())) for frame in _streamed(frames, frames.dtype)]
     return min(low for low, _ in ends), max(high for _, high in ends)
 
 

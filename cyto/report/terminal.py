@@ -6,7 +6,14 @@ from pathlib import Path
 
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    Progress,
+    SpinnerColumn,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+)
 from rich.table import Table
 
 from cyto.core.units import format_duration, format_memory
@@ -32,8 +39,8 @@ class RunPrinter:
     def __init__(self, console: Console) -> None:
         self._console = console
         self._progress: Progress | None = None
-        self._overall = None
-        self._tasks: dict[str, object] = {}
+        self._overall: TaskID | None = None
+        self._tasks: dict[str, TaskID] = {}
         self._nodes: dict[str, dict[str, object]] = {}
         self._done = 0
 
@@ -82,7 +89,7 @@ class RunPrinter:
             return
         old = self._tasks.get(node)
         if old is not None:
-            self._progress.remove_task(old)  # type: ignore[arg-type]
+            self._progress.remove_task(old)
         self._tasks[node] = self._progress.add_task(f"  {escape(node)}", total=None, note=place)
 
     def _on_attempt_failed(self, event: Event) -> None:
@@ -100,7 +107,7 @@ class RunPrinter:
         self._line(text, _STYLE[outcome])
         if self._progress is not None:
             if node in self._tasks:
-                self._progress.remove_task(self._tasks.pop(node))  # type: ignore[arg-type]
+                self._progress.remove_task(self._tasks.pop(node))
             if self._overall is not None:
                 self._progress.advance(self._overall)
 
@@ -153,4 +160,3 @@ def _short(path: str) -> str:
     here = Path.cwd()
     full = Path(path)
     return escape(str(full.relative_to(here) if full.is_relative_to(here) else full))
-

@@ -156,6 +156,6 @@ def _how_to_build(path: Path, placement: Placement) -> str:
     definition = f"containers/apptainer/{path.stem}.def"
     where = f" ({placement.source} asks for it)" if placement.source else ""
     return (
-        f"build it: bash containers/apptainer/build.sh {path.stem}, or apptainer build {path} "
+        f"build it: bash containers/apptainer/build.sh {path.stem}, or {program()} build {path} "
         f"{definition}{where}\n    or run without it: --profile local"
     )

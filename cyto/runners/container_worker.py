@@ -32,6 +32,8 @@ _LIBRARIES = (
 
 def main(argv: Optional[list[str]] = None) -> int:
     """Run one request, or serve many; give the exit code."""
+    if os.getpid() == 1:
+        _leave_init_to_another()
     args = sys.argv[1:] if argv is None else argv
     if args == ["--serve"]:
         return serve()
@@ -175,6 +177,22 @@ def _listen(questions: IO[str], queue: SimpleQueue[Optional[str]], busy: threadi
 def _reply(replies: IO[str], message: Mapping[str, Any]) -> None:
     replies.write(json.dumps(message) + "\n")
     replies.flush()
+
+
+def _leave_init_to_another() -> None:
+    """Go on as a child of process 1, which only waits.
+
+    The kernel shields a container's process 1 from its own signals: a crash there would be
+    ignored, or loop, instead of ending it. Orphans of the tool are collected, too.
+    """
+    child = os.fork()
+    if not child:
+        return
+    while True:
+        pid, status = os.wait()
+        if pid == child:
+            number = status & 0x7F
+            os._exit(128 + number if number else status >> 8)
 
 
 class _Capture:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import importlib.util
-from typing import Any
+from typing import Any, ClassVar
 
 from cyto._typing import TaskData
 from cyto.task.base import PipelineTask
@@ -18,7 +18,7 @@ class Probe(PipelineTask):
     """Look for libraries without importing them."""
 
     libraries_wanted: list[str] = Param((), help="names of modules to look for")
-    outputs = {"value": Port("value", "version by module; null where it is not there")}
+    outputs: ClassVar = {"value": Port("value", "version by module; null where it is not there")}
 
     def run_baremetal(self, data: TaskData) -> dict[str, Any]:  # noqa: ARG002 - takes nothing
         """Find each module's version."""

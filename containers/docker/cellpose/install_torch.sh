@@ -1,7 +1,7 @@
 #!/bin/sh
 # Install torch into an image: the CPU build, or the CUDA build for Nvidia GPUs.
 #
-#   install_torch.sh cpu|gpu FOLDER_OF_THE_PINS
+#   install_torch.sh cpu|gpu PINS
 #
 # PyPI has only the CUDA build (several GB). The CPU build is taken from pip's find-links or
 # from $TORCH_INDEX, the CPU index that pytorch.org names; where neither has it, the CUDA build
@@ -13,12 +13,11 @@ case ${1:-} in
   cpu | gpu) device=$1 ;;
   *) echo "install_torch.sh: DEVICE is cpu or gpu, not '${1:-}'" >&2; exit 2 ;;
 esac
-pins=${2:?which folder holds requirements.txt and torch.txt?}
-torch=$(grep '^torch==' "$pins/requirements.txt")
+pins=${2:?which file holds the pins (torch.txt)?}
+torch=$(grep '^torch==' "$pins")
 
 pip_install() {
-  python3 -m pip install ${TORCH_INDEX:+--extra-index-url "$TORCH_INDEX"} \
-    -c "$pins/torch.txt" -c "$pins/requirements.txt" "$1"
+  python3 -m pip install ${TORCH_INDEX:+--extra-index-url "$TORCH_INDEX"} -c "$pins" "$1"
 }
 
 if [ "$device" = cpu ]; then

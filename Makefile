@@ -1,0 +1,55 @@
+# Two commands for a fresh machine: `make demo` and `make test`. Each sets up its own .venv.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+DEMO := demo
+
+.PHONY: help demo test lint services bench clean
+
+help:
+	@echo "make demo   install, simulate a killing assay, run the quickstart pipeline on it"
+	@echo "make test   install the test tools, run the whole suite"
+	@echo "make lint   style, types, floors"
+	@echo "make bench  overhead of the engine beside raw docker and apptainer"
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' \
+	  || { echo "pyCyto needs Python 3.10 or newer; name one with: make PYTHON=python3.11" >&2; exit 3; }
+	@$(PYTHON) -m venv $(VENV) \
+	  || { rm -rf $(VENV); echo "Python lacks venv; on Debian or Ubuntu: sudo apt install python3-venv" >&2; exit 3; }
+	$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
+
+$(VENV)/.demo: $(BIN)/python pyproject.toml
+	$(BIN)/python -m pip install --quiet --editable '.[tasks,compression]'
+	@touch $@
+
+$(VENV)/.test: $(VENV)/.demo
+	$(BIN)/python -m pip install --quiet --group test --group lint
+	@touch $@
+
+demo: $(VENV)/.demo
+	$(BIN)/cyto sample $(DEMO)/sample
+	$(BIN)/cyto run pipelines/pipeline.quickstart.yaml --profile local --output-dir $(DEMO)/results \
+	  --set channels.tcell.path=$(DEMO)/sample/tcell.ome.tif \
+	  --set channels.cancer.path=$(DEMO)/sample/cancer.ome.tif \
+	  --set channels.death.path=$(DEMO)/sample/death.ome.tif
+
+# With CYTO_REQUIRE=docker,apptainer the services are installed and started first (root on Debian),
+# and a test that lacks one fails; without it, such a test is skipped and says why.
+services:
+	@test -z "$$CYTO_REQUIRE" || scripts/services.sh up $$(echo "$$CYTO_REQUIRE" | tr ',' ' ')
+
+test: $(VENV)/.test services
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/.test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(VENV)/.test
+	$(BIN)/python scripts/benchmark/overhead.py
+
+clean:
+	rm -rf $(VENV) $(DEMO) build dist

@@ -1,0 +1,235 @@
+"""What tests with real services share: is it there, its images, what it left behind, ``cyto run``."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import psutil
+import pytest
+
+from cyto.errors import UnavailableError
+from cyto.runners.environment import get_environment
+
+ROOT = Path(__file__).resolve().parents[1]
+MARK = "CYTO_TEST_MARK"
+"""Variable that names the test in every process that the test causes, in containers too."""
+
+
+def require(*services: str) -> None:
+    """Skip the test where a service is missing; fail it where ``CYTO_REQUIRE`` names the service."""
+    wanted = os.environ.get("CYTO_REQUIRE", "").replace(",", " ").split()
+    for service in services:
+        fault = _fault(service)
+        if fault and service in wanted:
+            pytest.fail(f"CYTO_REQUIRE names {service}: {fault}", pytrace=False)
+        if fault:
+            pytest.skip(f"{service}: {fault}")
+
+
+@cache
+def _fault(service: str) -> str:
+    """Say why a service cannot be used; empty when it can."""
+    try:
+        get_environment(service).check_program()  # type: ignore[attr-defined]
+    except UnavailableError as error:
+        return error.message
+    return ""
+
+
+def image(name: str) -> str:
+    """Give the tag of a test image, or the path of a SIF (``…-sif``); built where it is missing.
+
+    *name* is as ``scripts/test_images.sh`` takes it: base, tasks, cellpose, tasks-sif, cellpose-sif.
+    """
+    require("docker", *(["apptainer"] if name.endswith("-sif") else []))
+    reference, fault = _image(name)
+    if not fault:
+        return reference
+    if os.environ.get("CYTO_REQUIRE"):
+        pytest.fail(f"the image {name} could not be made: {fault}", pytrace=False)
+    pytest.skip(f"the image {name} could not be made: {fault}")
+
+
+@cache
+def _image(name: str) -> tuple[str, str]:
+    script = str(ROOT / "scripts" / "test_images.sh")
+    done = subprocess.run(["bash", script, name], capture_output=True, text=True)
+    if done.returncode:
+        return "", "\n".join(done.stderr.splitlines()[-5:])
+    return done.stdout.strip().splitlines()[-1].partition("=")[2], ""
+
+
+def until(condition: Callable[[], object], *, within_s: float = 20.0) -> bool:
+    """Wait until *condition* holds; tell whether it came to that."""
+    deadline = time.monotonic() + within_s
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.05)
+    return True
+
+
+def marked(mark: str) -> list[psutil.Process]:
+    """Find every process that has *mark* in its environment or command, this one excepted."""
+    found = []
+    for process in psutil.process_iter():
+        if process.pid == os.getpid():
+            continue
+        try:
+            raw = Path(f"/proc/{process.pid}/environ").read_bytes()
+            raw += Path(f"/proc/{process.pid}/cmdline").read_bytes()
+        except OSError:
+            continue
+        if mark.encode() in raw:
+            found.append(process)
+    return found
+
+
+def workers(mark: str) -> list[psutil.Process]:
+    """Find the processes that run tasks: Python itself, not what holds or watches it."""
+    found = []
+    for process in marked(mark):
+        try:
+            argv, name = process.cmdline(), process.name()
+        except psutil.Error:
+            continue
+        serves = argv[-1:] == ["--serve"] and name.startswith("python")
+        if serves and not any(w in argv[0] for w in ("docker", "apptainer", "nice")):
+            found.append(process)
+    # process 1 of a container waits for the one that works
+    parents = {process.ppid() for process in found}
+    return [process for process in found if process.pid not in parents]
+
+
+def containers(mark: str, *, stopped: bool = True) -> list[str]:
+    """List the Docker containers that *mark* is in the name, command or variables of."""
+    if _fault("docker"):
+        return []
+    listed = docker("ps", "--quiet", *(["--all"] if stopped else []))
+    return [one for one in listed.split() if mark in docker("inspect", one)]
+
+
+def docker(*args: str) -> str:
+    """Run a Docker command; give what it printed, nothing where it failed."""
+    done = subprocess.run(["docker", *args], capture_output=True, text=True)
+    return done.stdout
+
+
+def left(mark: str) -> list[str]:
+    """Say what still runs, or lies stopped, of a test."""
+    found = [f"process {p.pid}: {_command(p)}" for p in marked(mark)]
+    return found + [f"container {one}" for one in containers(mark)]
+
+
+def _command(process: psutil.Process) -> str:
+    try:
+        return " ".join(process.cmdline())[:200]
+    except psutil.Error:
+        return "(gone meanwhile)"
+
+
+def assert_nothing_left(mark: str) -> None:
+    """Fail when a process or a container of the test is still there after a few seconds."""
+    until(lambda: not left(mark), within_s=8.0)
+    assert left(mark) == []
+
+
+@dataclass
+class Run:
+    """A ``cyto`` command that ended."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def said(self) -> str:
+        return " ".join((self.out + self.err).split())
+
+
+class Cyto:
+    """Start ``cyto`` as a user does, in processes that bear a mark."""
+
+    def __init__(self, folder: Path, mark: str) -> None:
+        self.folder, self.mark = folder, mark
+        self.env = {**os.environ, MARK: mark, "CYTO_CACHE": str(folder / "cache"), "COLUMNS": "400"}
+
+    def argv(self, *args: str | Path) -> list[str]:
+        return [sys.executable, str(ROOT / "main.py"), *map(str, args)]
+
+    def __call__(self, *args: str | Path, **env: str) -> Run:
+        done = subprocess.run(
+            self.argv(*args),
+            cwd=self.folder,
+            env={**self.env, **env},
+            capture_output=True,
+            text=True,
+            timeout=300,
+        )
+        return Run(done.returncode, done.stdout, done.stderr)
+
+    def start(self, *args: str | Path) -> Background:
+        return Background(self, args)
+
+
+class Background:
+    """A ``cyto`` command that runs meanwhile; it is ended with the ``with`` block."""
+
+    def __init__(self, cyto: Cyto, args: Sequence[str | Path]) -> None:
+        self._output = cyto.folder / f"output-of-{os.urandom(4).hex()}.txt"
+        with open(self._output, "wb") as file:
+            self.process = subprocess.Popen(
+                cyto.argv(*args),
+                cwd=cyto.folder,
+                env=cyto.env,
+                stdin=subprocess.DEVNULL,
+                stdout=file,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+    def __enter__(self) -> Background:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+        try:
+            self.process.wait(20)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+
+    @property
+    def said(self) -> str:
+        """Everything that it printed, blanks joined."""
+        return " ".join(self._output.read_text(encoding="utf-8").split())
+
+    def end(self) -> int:
+        """Wait for its end; give its exit code."""
+        return self.process.wait(60)
+
+
+def pieces(mark: str) -> Iterator[int]:
+    """Give the ids of a test's processes, to be killed when it failed."""
+    for process in marked(mark):
+        yield process.pid
+
+
+def clean_up(mark: str) -> None:
+    """End what a failed test left, so that no other test meets it."""
+    for container in containers(mark):
+        docker("rm", "--force", container)
+    for pid in pieces(mark):
+        try:
+            os.kill(pid, signal.SIGKILL)
+        except ProcessLookupError:
+            continue
