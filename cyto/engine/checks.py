@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.util
 from collections.abc import Iterator
 
-from cyto.core.placement import Placement
 from cyto.core.units import format_memory
 from cyto.engine.plan import Node, Plan
 from cyto.errors import UnavailableError
@@ -28,7 +27,7 @@ def check_plan(plan: Plan) -> None:
 
 def _faults(plan: Plan) -> Iterator[str]:
     machine = this_machine()
-    checked: dict[Placement, str] = {}
+    checked: dict[tuple[object, ...], str] = {}
     for node in plan.nodes.values():
         placement = node.placement
         if placement.launcher != "local":
@@ -39,10 +38,11 @@ def _faults(plan: Plan) -> Iterator[str]:
             )
             continue
         yield from _too_much(node, machine)
-        if placement not in checked:
-            checked[placement] = _environment_fault(node)
-        if checked[placement]:
-            yield checked[placement]
+        same = placement.environment, placement.image, placement.pull
+        if same not in checked:
+            checked[same] = _environment_fault(node)
+        if checked[same]:
+            yield checked[same]
         elif placement.environment == "baremetal":
             yield from _libraries(node)
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from cyto._typing import JSON
 from cyto.core.layout import JobLayout, RunLayout
+from cyto.core.placement import Placement
 from cyto.core.request import TaskRequest, TaskResult
 from cyto.engine.export import export_entry
 from cyto.engine.fingerprint import file_digest, node_key
@@ -50,6 +51,7 @@ class JobRunner:
         self._layout, self._store, self._pool = layout, store, pool
         self._channels, self._record, self._stop = channels, record, stop
         self._entries: dict[str, Entry] = {}
+        self._identities: dict[tuple[str, str | None], str] = {}
 
     def run(self, node: Node, gpu_ids: tuple[str, ...]) -> NodeReport:
         """Run one node whose dependencies have succeeded; every end is a report, none raises."""
@@ -70,9 +72,8 @@ class JobRunner:
 
     def _run(self, node: Node, gpu_ids: tuple[str, ...]) -> NodeReport:
         given = gather(node, self._entries, self._channels)
-        environment = get_environment(node.placement.environment)
         files = {name: file_digest(Path(str(node.params[name]))) for name in node.path_params}
-        key = node_key(node, given.digests, environment.identity(node.placement), files)
+        key = node_key(node, given.digests, self._identity(node.placement), files)
         entry = self._store.get(key)
         if entry is not None:
             return self._succeeded(node, entry, Outcome.CACHED)
@@ -89,6 +90,14 @@ class JobRunner:
         return self._succeeded(
             node, self._publish(node, key, job, result, given), Outcome.SUCCEEDED
         )
+
+    def _identity(self, placement: Placement) -> str:
+        """Ask each environment once per image: the answer costs a process."""
+        key = placement.environment, placement.image
+        if key not in self._identities:
+            environment = get_environment(placement.environment)
+            self._identities[key] = environment.identity(placement)
+        return self._identities[key]
 
     def _attempt(
         self, node: Node, given: Given, gpu_ids: tuple[str, ...], attempt: int

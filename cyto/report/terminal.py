@@ -119,10 +119,13 @@ def print_report(console: Console, report: RunReport) -> None:
     """Print what was found, then what failed, then one line that sums up."""
     findings = [(node, found) for node in report.nodes.values() for found in node.findings]
     if findings:
-        table = _table("Results", "node", "what", "found", "file")
+        table = _table("Found", "node", "what", "found")
         for node, found in findings:
-            table.add_row(node.node, found.key, found.text, _short(found.path))
+            table.add_row(node.node, found.key, escape(found.text))
         console.print(table)
+        console.print("[bold]Files[/bold]")
+        for _, found in findings:  # whole, so that they can be copied
+            console.print(f"  {_short(found.path)}", highlight=False, soft_wrap=True)
     failed = [node for node in report.nodes.values() if node.outcome is Outcome.FAILED]
     if failed:
         table = _table("Failed", "node", "why", "log")
@@ -138,7 +141,7 @@ def _summary(report: RunReport) -> str:
         return f"Nothing was left to do: all {len(report.nodes)} nodes were done before."
     parts = [f"{count} {outcome.value}" for outcome, count in counts.items() if count]
     memory = max((node.peak_bytes for node in report.nodes.values()), default=0)
-    end = "Stopped" if report.stopped else "Done"
+    end = {0: "Done", 130: "Stopped"}.get(report.exit_code, "Ended")
     peak = f", at most {format_memory(memory)} in one node" if memory else ""
     return f"{end} in {format_duration(report.wall_s)}: {', '.join(parts)}{peak}."
 
