@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 from typing import IO
 
-from cyto.errors import RunLockedError
+from cyto.errors import RunLockedError, UnavailableError
 
 
 class RunLock:
@@ -28,8 +28,14 @@ class RunLock:
         self._file: IO[str] | None = None
 
     def __enter__(self) -> RunLock:
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        file = open(self._path, "a+", encoding="utf-8")
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            file = open(self._path, "a+", encoding="utf-8")
+        except OSError as error:
+            raise UnavailableError(
+                f"the output folder {self._path.parent.parent} cannot be written: {error.strerror}",
+                hint="name another with --output-dir",
+            ) from error
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:

@@ -24,6 +24,7 @@ from cyto.engine.pool import WorkerPool, clear_scratch
 from cyto.engine.record import Listener, RunRecord
 from cyto.engine.scheduler import Grant, Scheduler
 from cyto.engine.store import Store
+from cyto.errors import UnavailableError
 from cyto.runners.environment import get_environment
 from cyto.runners.machine import this_machine
 
@@ -151,6 +152,10 @@ class TaskManager:
                     return
             for grant in scheduler.take():
                 submit(grant, done)
+            if not scheduler.running:
+                raise UnavailableError(
+                    "what is left asks for more than this machine has", hint="see cyto plan"
+                )
             try:
                 report = done.get(timeout=0.2)  # short, so that a signal is noticed
             except Empty:
