@@ -15,27 +15,25 @@ The same seed gives the same files, bit for bit.
 """
 
 
-class _Size(click.ParamType):
-    """``256`` or ``256x320``: height and width."""
-
-    name = "HEIGHT[xWIDTH]"
-
-    def convert(
-        self, value: object, param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[int, int]:
-        if isinstance(value, tuple):
-            return value
-        match = re.fullmatch(r"(\d+)(?:x(\d+))?", str(value))
-        if match is None:
-            self.fail(f"{value!r} is no size; write 256 or 256x320", param, ctx)
-        height = int(match[1])
-        return height, int(match[2] or height)
+def _size(ctx: click.Context, param: click.Parameter, value: str) -> tuple[int, int]:
+    """Read ``256`` or ``256x320``: height and width."""
+    match = re.fullmatch(r"(\d+)(?:x(\d+))?", value)
+    if match is None:
+        raise click.BadParameter(f"{value!r} is no size; write 256 or 256x320", ctx, param)
+    return int(match[1]), int(match[2] or match[1])
 
 
 @click.command("sample", epilog=_EPILOG)
 @click.argument("folder", metavar="DIR")
 @click.option("--frames", type=click.IntRange(1), default=24, show_default=True)
-@click.option("--size", type=_Size(), default="256", show_default=True, help="Frame size in px.")
+@click.option(
+    "--size",
+    callback=_size,
+    default="256",
+    show_default=True,
+    metavar="HEIGHT[xWIDTH]",
+    help="Frame size in px.",
+)
 @click.option("--tcells", type=click.IntRange(0), default=12, show_default=True)
 @click.option("--cancer-cells", type=click.IntRange(0), default=16, show_default=True)
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True)

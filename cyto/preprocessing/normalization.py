@@ -45,6 +45,7 @@ class PercentileNormalization(PipelineTask):
         "float32", help="0 to 1 as float32, or the full range of the image's own type"
     )
 
+    libraries: ClassVar[tuple[str, ...]] = ("numpy",)
     inputs: ClassVar[Mapping[str, Port]] = {"image": Port("image", "any intensities, (T, Y, X)")}
     outputs: ClassVar[Mapping[str, Port]] = {"image": Port("image", "stretched, (T, Y, X)")}
 

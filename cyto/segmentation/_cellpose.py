@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import logging
 import re
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 
 from cyto.errors import TaskInputError, UnavailableError, nearest
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("cellpose.cyto")  # heard wherever CellPose is
 STANDARD_WIDTHS = [2, 32, 64, 128, 256]
 """Channels of the published networks: input, then each level."""
 
@@ -30,17 +31,23 @@ class Weights:
 
 
 @contextmanager
-def logged(*, verbose: bool) -> Iterator[None]:
-    """Let CellPose's messages through, on stderr, only when asked for."""
+def messages(*, verbose: bool) -> Iterator[None]:
+    """Let CellPose's messages through, on stderr, only when asked for.
+
+    Warnings about how it uses PyTorch are for its authors, not for ours.
+    """
     logger = logging.getLogger("cellpose")
     level = logger.level
     handler = logging.StreamHandler()
     handler.setFormatter(logging.Formatter("cellpose: %(message)s"))
-    logger.setLevel(logging.INFO if verbose else logging.ERROR)
+    logger.setLevel(logging.INFO if verbose else logging.WARNING)
     if verbose:
         logger.addHandler(handler)
     try:
-        yield
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Sparse invariant checks")
+            warnings.filterwarnings("ignore", category=DeprecationWarning)
+            yield
     finally:
         logger.removeHandler(handler)
         logger.setLevel(level)
@@ -131,7 +138,7 @@ def load_model(path: str, changed_ns: int, gpu: bool) -> Any:  # noqa: ARG001 - 
     from cellpose.resnet_torch import CPnet
 
     if gpu and not core.use_gpu(use_torch=True):
-        log.warning("CellPose: no GPU was found, running on the CPU")
+        log.warning("no GPU was found, running on the CPU")
     widths = _widths(path)
     if widths is None:
         return models.CellposeModel(gpu=gpu, pretrained_model=path, backbone="transformer")
@@ -176,10 +183,11 @@ def segment(
             continue  # CellPose's own scaling divides by the difference
         image = np.array(frame, np.float32)
         size = diameter if diameter is not None else _estimate(image, model, weights, how)
-        found = model.eval(image, diameter=size, **how, **thresholds)[0].reshape(frame.shape)
+        found = model.eval(image, diameter=size, **how, **thresholds)[0]
         if found.max() > np.iinfo(labels.dtype).max:
             labels = labels.astype(np.uint32)
-        labels[index] = found
+        labels[index] = found.reshape(frame.shape)
+        log.info("frame %d: %d cells", index, found.max())
     return labels
 
 

@@ -82,6 +82,7 @@ class CellPose(PipelineTask):
     )
     download: bool = Param(False, help="fetch missing weights from cellpose.org")
 
+    libraries: ClassVar[tuple[str, ...]] = ("numpy", "torch", "cellpose")
     inputs: ClassVar[Mapping[str, Port]] = {"image": Port("image", "grey movie, (T, Y, X)")}
     outputs: ClassVar[Mapping[str, Port]] = {
         "label": Port("label", "one label per cell, 1 … n in each frame")
@@ -109,7 +110,7 @@ class CellPose(PipelineTask):
         """Segment every frame of ``image``; gives ``label``, (T, Y, X) uint16 or uint32."""
         from cyto.segmentation import _cellpose
 
-        with _cellpose.logged(verbose=self.verbose):
+        with _cellpose.messages(verbose=self.verbose):
             weights = _cellpose.find_weights(
                 self.model_type, self.models_folder, download=self.download
             )

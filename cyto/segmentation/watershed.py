@@ -95,6 +95,7 @@ class Watershed(PipelineTask):
     fill_holes: bool = Param(True, help="fill enclosed holes that are no larger than a cell")
     clear_border: bool = Param(False, help="drop cells that touch the image's edge")
 
+    libraries: ClassVar[tuple[str, ...]] = ("numpy", "cv2", "skimage")
     inputs: ClassVar[Mapping[str, Port]] = {
         "image": Port("image", "bright cells on dark background, (T, Y, X)")
     }

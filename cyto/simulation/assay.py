@@ -133,7 +133,7 @@ def simulate_assay(
 
     Notes
     -----
-    About 0.5 s for the defaults, 15 s for 100 frames of 512² with 100 cells; memory is 10 bytes
+    About 1 s for the defaults, 12 s for 100 frames of 512² with 100 cells; memory is 10 bytes
     per pixel and frame. Only NumPy and SciPy are needed, pandas for the tables.
 
     References

@@ -62,6 +62,7 @@ class RegionFeatures(PipelineTask):
     shape: bool = Param(True, help="measure axes, eccentricity, orientation and perimeter")
     solidity: bool = Param(False, help="measure the solidity (slow: about 0.5 ms per cell)")
 
+    libraries: ClassVar[tuple[str, ...]] = ("numpy", "pandas", "pyarrow", "skimage")
     inputs: ClassVar[Mapping[str, Port]] = {
         "label": Port("label", "the cells, (T, Y, X)"),
         "image": Port("image", "intensities to measure, (T, Y, X)", optional=True),
