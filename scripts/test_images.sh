@@ -90,7 +90,7 @@ build_base() {
   require_root_debian base "name an image with Python 3.11 in CYTO_BASE_IMAGE"
   command -v debootstrap >/dev/null || apt_install debootstrap
   mkdir -p "$CACHE/debootstrap"
-  folder=$(mktemp -d "$CACHE/base.XXXXXX")
+  folder=$(mktemp -d /var/tmp/cyto-base.XXXXXX) # debootstrap knows no spaces in paths
   TEMPORARY+=("$folder")
   make_base_root "$folder" >"$CACHE/log/debootstrap.log" 2>&1 ||
     fail_with_log base "$CACHE/log/debootstrap.log" 'debootstrap failed'
@@ -107,20 +107,29 @@ wheel_folders() { # the machine's local wheels, if any: pip's find-links
 build_base_with_wheels() { # prints its reference
   local context folder reference
   reference=$(reference base)
-  context=$(mktemp -d "$CACHE/wheels.XXXXXX")
-  TEMPORARY+=("$context")
-  mkdir "$context/wheels"
+  context=$CACHE/wheels.context # the lock is held
+  rm -rf "$context"
+  mkdir -p "$context/wheels"
   while read -r folder; do
     find "$folder" -maxdepth 1 -name 'torch-*.whl' -exec cp -n {} "$context/wheels/" \;
   done < <(wheel_folders)
-  if [ -z "$(ls "$context/wheels")" ]; then printf '%s' "$reference"; return; fi
-  printf 'FROM %s\nCOPY wheels /opt/local-wheels\nENV PIP_FIND_LINKS=/opt/local-wheels\n' \
-    "$reference" >"$context/Dockerfile"
-  docker build -t "cyto-test-base-wheels:${reference##*:}" "$context" >&2
-  printf 'cyto-test-base-wheels:%s' "${reference##*:}"
+  if [ -n "$(ls "$context/wheels")" ]; then
+    printf 'FROM %s\nCOPY wheels /opt/local-wheels\nENV PIP_FIND_LINKS=/opt/local-wheels\n' \
+      "$reference" >"$context/Dockerfile"
+    reference=cyto-test-base-wheels:${reference##*:}
+    logged base-wheels docker build -t "$reference" "$context" >&2
+  fi
+  rm -rf "$context"
+  printf '%s' "$reference"
 }
 
 # ---------------------------------------------------------------------- images
+
+logged() { # NAME COMMAND... ; its output is seen only when it fails
+  local log=$CACHE/log/build-$1.log
+  shift
+  "$@" >"$log" 2>&1 || fail_with_log images "$log" "failed: $1 ${2:-}"
+}
 
 docker_build() { # TOOL BASE OPTION...
   local tool=$1 base=$2
@@ -130,7 +139,7 @@ docker_build() { # TOOL BASE OPTION...
     options+=(--build-arg TORCH_FALLBACK=no --build-arg MODELS=
       --build-arg "TORCH_INDEX=${TORCH_INDEX:-}")
   fi
-  docker build "${options[@]}" "$@" -f "$ROOT/containers/docker/$tool/Dockerfile" "$ROOT"
+  logged "$tool" docker build "${options[@]}" "$@" -f "$ROOT/containers/docker/$tool/Dockerfile" "$ROOT"
 }
 
 build_libs() { # TOOL
@@ -142,10 +151,18 @@ build_libs() { # TOOL
     -t "$(reference "$1-libs")"
 }
 
+built_on() { # NAME
+  docker image inspect -f '{{index .Config.Labels "cyto.base"}}' "$(reference "$1")"
+}
+
 build_image() { # TOOL ; only cyto's own layer is new: the rest comes from Docker's build cache
   local base
   need "$1-libs"
-  base=$(docker image inspect -f '{{index .Config.Labels "cyto.base"}}' "$(reference "$1-libs")")
+  base=$(built_on "$1-libs")
+  if ! docker image inspect "$base" >/dev/null 2>&1; then # pruned since
+    build_libs "$1"
+    base=$(built_on "$1-libs")
+  fi
   docker_build "$1" "$base" -t "$(reference "$1")"
 }
 

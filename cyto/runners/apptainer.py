@@ -13,10 +13,16 @@ from typing import ClassVar
 from cyto.core.placement import Placement
 from cyto.errors import UnavailableError
 from cyto.runners.docker import csv_field, inside_variables
-from cyto.runners.environment import Ending, Mount, WorkerSpec, exit_ending, tail
+from cyto.runners.environment import (
+    Ending,
+    Mount,
+    WorkerSpec,
+    exit_ending,
+    no_python_ending,
+    tail,
+)
 from cyto.runners.process import run
 
-_CAP_SYS_RESOURCE = 1 << 24
 _HEADER = 1 << 16  # bytes of a SIF that hold its id and the time it was built
 
 
@@ -77,43 +83,34 @@ class ApptainerRunner:
     def wrap(self, spec: WorkerSpec, args: Sequence[str]) -> list[str]:
         """Give the ``exec`` command."""
         placement = spec.placement
-        mounts = [
-            *spec.mounts,
-            Mount(source=f"{spec.scratch}/tmp", target="/tmp", writable=True),  # noqa: S108 - inside
-        ]
+        # Apptainer's own --env evaluates values in a shell; env(1) takes them as they are
+        variables = [f"{name}={value}" for name, value in self._inside(spec).items()]
         return [
             program(), "--silent", "exec",
-            "--containall", "--cleanenv", "--no-home", "--writable-tmpfs",
-            *_privileges(), "--workdir", spec.scratch, "--pwd", "/tmp",  # noqa: S108
-            *([] if placement.network else _no_network()),
+            "--containall", "--no-home", "--workdir", spec.scratch, "--pwd", "/tmp",  # noqa: S108
+            *(["--no-privs"] if spec.user[0] == 0 else []),
+            *([] if placement.network else ["--net", "--network", "none"]),
             *(["--nv"] if spec.gpu_ids else []),
-            *(part for mount in mounts for part in ("--mount", mount_option(mount))),
-            placement.image or "", *placement.python, "-S", "-s", *args,
+            *(part for mount in spec.mounts for part in ("--mount", mount_option(mount))),
+            placement.image or "", "env", *variables, *placement.python, "-S", "-s", *args,
         ]  # fmt: skip
 
-    def variables(self, spec: WorkerSpec) -> dict[str, str]:
-        """Give the worker its variables the way that keeps any value whole: ``APPTAINERENV_``."""
-        inside = inside_variables(spec)
-        if spec.gpu_ids:
-            inside["CUDA_VISIBLE_DEVICES"] = ",".join(spec.gpu_ids)
-        prefix = "APPTAINERENV_" if program() == "apptainer" else "SINGULARITYENV_"
-        own = {
-            k: v for k, v in os.environ.items() if not k.startswith(("APPTAINER", "SINGULARITY"))
-        }
-        return {**own, **{f"{prefix}{name}": value for name, value in inside.items()}}
+    def variables(self, spec: WorkerSpec) -> dict[str, str]:  # noqa: ARG002 - none of them goes in
+        """Give Apptainer the caller's variables, without those that it would hand on."""
+        handed_on = ("APPTAINERENV_", "SINGULARITYENV_", "APPTAINER_BIND", "SINGULARITY_BIND")
+        return {k: v for k, v in os.environ.items() if not k.startswith(handed_on)}
 
     def explain(self, spec: WorkerSpec, code: int | None, stderr: str) -> Ending:
         """Explain the exit code; 255 is Apptainer's own failure."""
+        if code in {126, 127} or (code == 255 and "executable file not found" in stderr):
+            return no_python_ending(spec.placement, stderr)
         if code == 255:
             return Ending(reason="lost", message=f"apptainer could not run it: {tail(stderr)}")
-        if code in {126, 127}:
-            python = " ".join(spec.placement.python)
-            return Ending(
-                reason="lost",
-                message=f"the image {spec.placement.image!r} cannot start {python!r}: "
-                f"{tail(stderr)}; name its Python with 'python:' in the resources file",
-            )
         return exit_ending(code, stderr, spec.placement)
+
+    def _inside(self, spec: WorkerSpec) -> dict[str, str]:
+        gpus = {"CUDA_VISIBLE_DEVICES": ",".join(spec.gpu_ids)} if spec.gpu_ids else {}
+        return {**inside_variables(spec), **gpus}
 
     def remove(self, spec: WorkerSpec) -> None:
         """Do nothing: the launcher ends the process and all in its session."""
@@ -138,18 +135,6 @@ def mount_option(mount: Mount) -> str:
     if not mount.writable:
         fields.append("ro")
     return ",".join(csv_field(text) for text in fields)
-
-
-@cache
-def _privileges() -> list[str]:
-    """Drop privileges as root; root without CAP_SYS_RESOURCE could not start it otherwise."""
-    return ["--no-privs"] if os.geteuid() == 0 else []
-
-
-@cache
-def _no_network() -> list[str]:
-    """Cut the network where that is permitted: for root."""
-    return ["--net", "--network", "none"] if os.geteuid() == 0 else []
 
 
 def _how_to_build(path: Path, placement: Placement) -> str:

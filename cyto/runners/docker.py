@@ -17,6 +17,7 @@ from cyto.runners.environment import (
     WorkerSpec,
     exit_ending,
     memory_ending,
+    no_python_ending,
     owner_is_alive,
     tail,
 )
@@ -115,12 +116,7 @@ class DockerRunner:
         if code == 125 or not state:
             return Ending(reason="lost", message=f"{self.name} could not run it: {tail(stderr)}")
         if code in {126, 127}:
-            python = " ".join(spec.placement.python)
-            return Ending(
-                reason="lost",
-                message=f"the image {spec.placement.image!r} cannot start {python!r}: "
-                f"{tail(stderr)}; name its Python with 'python:' in the resources file",
-            )
+            return no_python_ending(spec.placement, stderr)
         return exit_ending(code, stderr, spec.placement)
 
     def remove(self, spec: WorkerSpec) -> None:

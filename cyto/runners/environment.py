@@ -195,6 +195,15 @@ def memory_ending(placement: Placement) -> Ending:
     )
 
 
+def no_python_ending(placement: Placement, stderr: str) -> Ending:
+    """Say that an image has no Python of the name that was asked for."""
+    return Ending(
+        reason="lost",
+        message=f"the image {placement.image!r} cannot start {' '.join(placement.python)!r}: "
+        f"{tail(stderr)}; name its Python with 'python:' in the resources file",
+    )
+
+
 def tail(text: str, lines: int = 8) -> str:
     """Give the last lines that say something."""
     kept = [line for line in text.splitlines() if line.strip()]

@@ -143,10 +143,15 @@ class Child:
             self.kill()
         self._close_pipe(self._process.stdout)
 
-    def kill(self) -> None:
-        """End it and everything in its session, at once."""
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self.pid, signal.SIGKILL)
+    def kill(self, patience_s: float = 0.5) -> None:
+        """End it and everything in its session: with SIGTERM, and soon after with SIGKILL.
+
+        Apptainer takes its mounts down on SIGTERM, and cannot on SIGKILL.
+        """
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self.pid, number)
+            self.wait(patience_s)
         self._process.wait()
         self._close_pipe(self._process.stdin)
 
