@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import signal
 import subprocess
 import sys
 import sysconfig
@@ -43,7 +45,7 @@ def processes_in(folder: Path) -> dict[int, str]:
         if not entry.name.isdigit() or int(entry.name) == os.getpid():
             continue
         try:
-            where = os.readlink(entry / "cwd")
+            where = str((entry / "cwd").readlink())
             command = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode()
         except OSError:
             continue
@@ -53,14 +55,22 @@ def processes_in(folder: Path) -> dict[int, str]:
 
 
 @pytest.fixture
-def nothing_left(tmp_path: Path, wait_for: Callable[..., Any]) -> Iterator[Callable[[], None]]:
+def nothing_left(tmp_path: Path) -> Iterator[Callable[[], None]]:
     """Make sure, when asked and at the end, that no process works below this test's folder."""
 
     def check() -> None:
-        wait_for(lambda: not processes_in(tmp_path), f"the end of {processes_in(tmp_path)}", 10)
+        end = time.monotonic() + 5
+        while (left := processes_in(tmp_path)) and time.monotonic() < end:
+            time.sleep(0.02)
+        assert left == {}
 
     yield check
-    check()
+    try:
+        check()
+    finally:  # what one test left must not spoil the next
+        for pid in processes_in(tmp_path):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
 
 
 @dataclass
@@ -99,6 +109,7 @@ class Project:
     def image(self, name: str, shape: tuple[int, ...] = (3, 8, 9), **kwargs: Any) -> np.ndarray:
         """Write a movie of which every pixel differs."""
         pixels = np.arange(np.prod(shape), dtype=np.uint16).reshape(shape)
+        kwargs = {"photometric": "minisblack", **kwargs}
         axes = "TYX"[-len(shape) :]
         tifffile.imwrite(self.folder / name, pixels, metadata={"axes": axes}, **kwargs)
         return pixels

@@ -1,30 +1,36 @@
-"""What tests with real services share: is it there, its images, what it left behind, ``cyto run``."""
+"""What tests with real services share: what is there, images, what was left, ``cyto run``."""
 
 from __future__ import annotations
 
+import contextlib
+import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
+import yaml
 
 from cyto.errors import UnavailableError
 from cyto.runners.environment import get_environment
 
+DOCKER, BASH = shutil.which("docker") or "docker", shutil.which("bash") or "bash"
 ROOT = Path(__file__).resolve().parents[1]
 MARK = "CYTO_TEST_MARK"
 """Variable that names the test in every process that the test causes, in containers too."""
 
 
 def require(*services: str) -> None:
-    """Skip the test where a service is missing; fail it where ``CYTO_REQUIRE`` names the service."""
+    """Skip the test where a service is missing; fail it where ``CYTO_REQUIRE`` names it."""
     wanted = os.environ.get("CYTO_REQUIRE", "").replace(",", " ").split()
     for service in services:
         fault = _fault(service)
@@ -47,7 +53,8 @@ def _fault(service: str) -> str:
 def image(name: str) -> str:
     """Give the tag of a test image, or the path of a SIF (``…-sif``); built where it is missing.
 
-    *name* is as ``scripts/test_images.sh`` takes it: base, tasks, cellpose, tasks-sif, cellpose-sif.
+    *name* is one that ``scripts/test_images.sh`` takes: base, tasks, cellpose, tasks-sif,
+    cellpose-sif.
     """
     require("docker", *(["apptainer"] if name.endswith("-sif") else []))
     reference, fault = _image(name)
@@ -61,10 +68,15 @@ def image(name: str) -> str:
 @cache
 def _image(name: str) -> tuple[str, str]:
     script = str(ROOT / "scripts" / "test_images.sh")
-    done = subprocess.run(["bash", script, name], capture_output=True, text=True)
+    done = subprocess.run([BASH, script, name], capture_output=True, text=True, check=False)
     if done.returncode:
         return "", "\n".join(done.stderr.splitlines()[-5:])
     return done.stdout.strip().splitlines()[-1].partition("=")[2], ""
+
+
+def readable_by_all(path: Path) -> bool:
+    """Tell whether any user may look into *path*."""
+    return all(folder.stat().st_mode & 0o005 == 0o005 for folder in [path, *path.parents])
 
 
 def until(condition: Callable[[], object], *, within_s: float = 20.0) -> bool:
@@ -119,7 +131,7 @@ def containers(mark: str, *, stopped: bool = True) -> list[str]:
 
 def docker(*args: str) -> str:
     """Run a Docker command; give what it printed, nothing where it failed."""
-    done = subprocess.run(["docker", *args], capture_output=True, text=True)
+    done = subprocess.run([DOCKER, *args], capture_output=True, text=True, check=False)
     return done.stdout
 
 
@@ -142,6 +154,21 @@ def assert_nothing_left(mark: str) -> None:
     assert left(mark) == []
 
 
+class Entries:
+    """Write the entries of a resources file; containers bear the mark of the test."""
+
+    def __init__(self, mark: str) -> None:
+        self._mark = mark
+
+    def __call__(self, runner: str, **more: Any) -> dict[str, Any]:
+        """Give the entry for *runner*, with the image of the light tasks."""
+        if runner == "baremetal":
+            return {"type": "baremetal", **more}
+        found = image("tasks-sif" if runner == "apptainer" else "tasks")
+        container = {"type": "container", "runner": runner, "image": found}
+        return {**container, "env": {MARK: self._mark}, **more}
+
+
 @dataclass
 class Run:
     """A ``cyto`` command that ended."""
@@ -152,7 +179,14 @@ class Run:
 
     @property
     def said(self) -> str:
+        """Everything that it printed, blanks joined."""
         return " ".join((self.out + self.err).split())
+
+    @property
+    def nodes(self) -> dict[str, Any]:
+        """How each node ended, as ``--json`` prints it."""
+        nodes: dict[str, Any] = json.loads(self.out)["nodes"]
+        return nodes
 
 
 class Cyto:
@@ -165,6 +199,14 @@ class Cyto:
     def argv(self, *args: str | Path) -> list[str]:
         return [sys.executable, str(ROOT / "main.py"), *map(str, args)]
 
+    def write(self, pipeline: dict[str, Any], **profile: Any) -> Path:
+        """Write a pipeline, and the profile ``hybrid`` of its resources file; give the pipeline."""
+        path = self.folder / "pipeline.x.yaml"
+        path.write_text(yaml.safe_dump(pipeline, sort_keys=False), encoding="utf-8")
+        resources = yaml.safe_dump({"execution_configs": {"hybrid": profile}}, sort_keys=False)
+        (self.folder / "pipeline-resources.x.yaml").write_text(resources, encoding="utf-8")
+        return path
+
     def __call__(self, *args: str | Path, **env: str) -> Run:
         done = subprocess.run(
             self.argv(*args),
@@ -173,6 +215,7 @@ class Cyto:
             capture_output=True,
             text=True,
             timeout=300,
+            check=False,
         )
         return Run(done.returncode, done.stdout, done.stderr)
 
@@ -218,18 +261,19 @@ class Background:
         return self.process.wait(60)
 
 
-def pieces(mark: str) -> Iterator[int]:
-    """Give the ids of a test's processes, to be killed when it failed."""
-    for process in marked(mark):
-        yield process.pid
+def by_hand(command: Path) -> subprocess.CompletedProcess[str]:
+    """Run a job's recorded command in a shell that knows nothing of pyCyto."""
+    plain = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+    argv = [BASH, str(command)]
+    return subprocess.run(
+        argv, cwd="/", env=plain, capture_output=True, text=True, timeout=120, check=False
+    )
 
 
 def clean_up(mark: str) -> None:
     """End what a failed test left, so that no other test meets it."""
     for container in containers(mark):
         docker("rm", "--force", container)
-    for pid in pieces(mark):
-        try:
-            os.kill(pid, signal.SIGKILL)
-        except ProcessLookupError:
-            continue
+    for process in marked(mark):
+        with contextlib.suppress(psutil.Error):
+            process.kill()

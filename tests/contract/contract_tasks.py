@@ -2,12 +2,14 @@
 
 Runs inside containers: Python 3.9, and nothing but the standard library at the top.
 """
+# ruff: noqa: ARG002, UP006, UP035, UP045, S311, S607 - tasks take data, Python 3.9 reads types
 
 from __future__ import annotations
 
 import os
 import sys
 import time
+from pathlib import Path
 from typing import Any, ClassVar, List, Optional
 
 from cyto.task import Param, PipelineTask, Port
@@ -23,7 +25,6 @@ class AllKinds(PipelineTask):
 
     def run_baremetal(self, data):
         import tempfile
-        from pathlib import Path
 
         network = data["network"].copy()
         network.add_edge(1, 99, weight=0.25)
@@ -60,7 +61,6 @@ class Writer(PipelineTask):
                 "array": _fault(lambda: image.__setitem__(0, 0)),
                 "flags": _fault(lambda: image.setflags(write=True)),
                 "model": _fault(lambda: _append(self.path)),
-                "mapped": _fault(lambda: _append(image.base.filename if image.base is not None else "")),
                 "maps": [line.split()[-1] for line in _maps() if ".npy" in line or "/in/" in line],
                 "reopened": [
                     _fault(lambda path=path: _append(path))
@@ -84,13 +84,13 @@ class Surroundings(PipelineTask):
 
         import cyto
 
-        home = os.path.dirname(os.path.dirname(os.path.abspath(cyto.__file__)))
+        home = Path(cyto.__file__).resolve().parents[1]
         return {
             "value": {
                 "env": dict(os.environ),
                 "path": sys.path,
-                "code": sorted(os.listdir(home)),
-                "home": home,
+                "code": sorted(path.name for path in home.iterdir()),
+                "home": str(home),
                 "user_site": bool(site.ENABLE_USER_SITE),
                 "user": [os.getuid(), os.getgid(), os.geteuid(), os.getegid()],
                 "groups": os.getgroups(),
@@ -101,7 +101,7 @@ class Surroundings(PipelineTask):
                 "read": {path: _read(path) for path in self.files},
                 "commands": _commands(),
                 "tmp": tempfile.gettempdir(),
-                "cwd": os.getcwd(),
+                "cwd": str(Path.cwd()),
                 "pid": os.getpid(),
                 "threads": os.environ.get("OMP_NUM_THREADS"),
             }
@@ -118,14 +118,13 @@ class Fill(PipelineTask):
     def run_baremetal(self, data):
         import tempfile
 
-        path = os.path.join(self.folder or tempfile.gettempdir(), "filled.bin")
+        path = Path(self.folder or tempfile.gettempdir()) / "filled.bin"
         block = os.urandom(1 << 20)
         with open(path, "wb") as file:
-            for _ in range(self.megabytes):
-                file.write(block)
-        size = os.path.getsize(path)
-        os.remove(path)
-        return {"value": {"bytes": size, "path": path}}
+            file.writelines(block for _ in range(self.megabytes))
+        size = path.stat().st_size
+        path.unlink()
+        return {"value": {"bytes": size, "path": str(path)}}
 
 
 class Ends(PipelineTask):
@@ -139,6 +138,9 @@ class Ends(PipelineTask):
         print("about to end:", self.how)
         getattr(self, "_" + self.how)()
         return {"value": "went on"}
+
+    def _nothing(self):
+        pass
 
     def _exception(self):
         raise ValueError("bad pixels: caf\u00e9 \u2192 \U0001f52c")
@@ -207,7 +209,8 @@ class Hog(PipelineTask):
         if self.in_child:
             import subprocess
 
-            code = f"import time; b = [bytearray(b'x' * (1 << 25)) for _ in range({self.megabytes // 32})]"
+            count = self.megabytes // 32
+            code = f"import time; b = [bytearray(b'x' * (1 << 25)) for _ in range({count})]"
             subprocess.run([sys.executable, "-c", code + "; time.sleep(3)"], check=True)
             return {"value": "all taken"}
         taken = []
@@ -242,7 +245,7 @@ class Untidy(PipelineTask):
 
         found = {
             "leaked": os.environ.get("LEAKED", ""),
-            "cwd": os.getcwd(),
+            "cwd": str(Path.cwd()),
             "pid": os.getpid(),
             "draw": random.random(),
             "umask": os.umask(0o077),
@@ -299,7 +302,7 @@ def _append(path: str) -> None:
 
 
 def _touch(folder: str) -> None:
-    with open(os.path.join(folder, "made-by-a-task"), "w") as file:
+    with open(Path(folder) / "made-by-a-task", "w") as file:
         file.write("x")
 
 
@@ -329,12 +332,12 @@ def _connect(port: int) -> None:
 
 def _commands() -> list:
     found = []
-    for pid in filter(str.isdigit, os.listdir("/proc")):
+    for folder in Path("/proc").glob("[0-9]*"):
         try:
-            with open(f"/proc/{pid}/cmdline", "rb") as file:
-                found.append(file.read().replace(b"\0", b" ").decode(errors="replace")[:200])
+            command = (folder / "cmdline").read_bytes()
         except OSError:
             continue
+        found.append(command.replace(b"\0", b" ").decode(errors="replace")[:200])
     return found
 
 

@@ -69,9 +69,7 @@ def test_words():
     assert str(SAMPLES[7][0]) == "n: broke\n    log: /log"
 
 
-@pytest.mark.parametrize(
-    ("task", "key"), [("Find input faults", "label"), ("", ""), ("T", "")]
-)
+@pytest.mark.parametrize(("task", "key"), [("Find input faults", "label"), ("", ""), ("T", "")])
 def test_an_output_error_keeps_the_names_of_others(task, key):
     text = str(TaskOutputError("the input image was bad", task=task, key=key))
     assert "the input image was bad" in text

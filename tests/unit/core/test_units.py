@@ -25,7 +25,22 @@ def test_memory(text, amount):
 
 @pytest.mark.parametrize(
     "text",
-    ["", "G", "8 apples", "-1G", "8Gi8", "0", 0, "0Gi", "1e3", True, -5, math.nan, math.inf, "8Gi\n9"],
+    [
+        "",
+        "G",
+        "8 apples",
+        "-1G",
+        "8Gi8",
+        "0",
+        0,
+        "0Gi",
+        "1e3",
+        True,
+        -5,
+        math.nan,
+        math.inf,
+        "8Gi\n9",
+    ],
 )
 def test_what_is_no_memory_is_refused(text):
     with pytest.raises(ValueError, match="memory"):
