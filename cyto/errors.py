@@ -85,14 +85,23 @@ class ChannelError(CytoError):
         What is wrong and what to do.
     channel, path
         The channel's name and the path as resolved.
+    key
+        Which key is at fault: ``path``, ``channel``, ``frames``, ``crop`` or ``axes``.
     """
 
     exit_code = 2
 
     def __init__(
-        self, message: str = "", *, channel: str = "", path: str = "", hint: str = ""
+        self,
+        message: str = "",
+        *,
+        channel: str = "",
+        path: str = "",
+        hint: str = "",
+        key: str = "path",
     ) -> None:
         self.message, self.channel, self.path, self.hint = message, channel, path, hint
+        self.key = key
         super().__init__(message)
 
     def __str__(self) -> str:

@@ -152,8 +152,7 @@ def _channels(
         try:
             channels[name] = inspect_channel(_spec(config, name))
         except ChannelError as error:
-            written = isinstance(config.source.data["channels"][name], dict)  # type: ignore[index,call-overload]
-            path = ("channels", name, "path") if written else ("channels", name)
+            path = ("channels", name, error.key)
             problems.append(config.problem(path, error.message, error.hint))
     return channels, problems
 

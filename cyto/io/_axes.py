@@ -60,6 +60,7 @@ def _asked(asked: str, axes: str, shape: Sequence[int]) -> tuple[str, tuple[int,
         raise ChannelError(
             f"axes {asked!r} are not known",
             hint="write each dimension once, as a letter of TCZYX, Y and X among them: axes: TCYX",
+            key="axes",
         )
     without = tuple(n for n in shape if n != 1)
     for sizes in (_squeezed(axes, shape)[1], without, tuple(shape)):
@@ -69,6 +70,7 @@ def _asked(asked: str, axes: str, shape: Sequence[int]) -> tuple[str, tuple[int,
     raise ChannelError(
         f"axes {asked!r} name {len(asked)} dimensions, the image has {len(sizes)}: {sizes}",
         hint=f"write {len(sizes)} letters",
+        key="axes",
     )
 
 

@@ -38,6 +38,7 @@ def select(
         raise ChannelError(
             f"crop has the unknown key {min(set(crop) - {'y', 'x'})!r}",
             hint="write crop: {y: [start, stop], x: [start, stop]}",
+            key="crop",
         )
     return Selection(
         channel=_channel(source, channel),
@@ -61,13 +62,16 @@ def _channel(source: Source, asked: int | str | None) -> int:
     if isinstance(asked, str) and not asked.strip().isdecimal():
         hint = nearest(asked, names, what="channel") if names else "write its number, from 0"
         said = "" if names else ": the file does not name its channels"
-        raise ChannelError(f"{source.path} has no channel {asked!r}{said}", hint=hint)
+        raise ChannelError(
+            f"{source.path} has no channel {asked!r}{said}", hint=hint, key="channel"
+        )
     index = int(asked)
     if not 0 <= index < count:
         many = f"{count} channel" + "s" * (count > 1)
         raise ChannelError(
             f"channel {index} is out of range: {source.path} has {many}",
             hint=f"numbers count from 0: {_listed(count, names)}",
+            key="channel",
         )
     return index
 
@@ -81,12 +85,15 @@ def _frames(count: int, asked: Frames | None) -> tuple[int, int, int]:
     start, stop, step = asked or (None, None, None)
     step = 1 if step is None else step
     if step < 1:
-        raise ChannelError(f"frames step {step} is not positive", hint="write 1 or more")
+        raise ChannelError(
+            f"frames step {step} is not positive", hint="write 1 or more", key="frames"
+        )
     first, last, _ = slice(start, stop).indices(count)
     if (start or 0) >= count or (stop or 0) > count or first >= last:
         raise ChannelError(
             f"frames [{start}, {stop}] are out of range: there are {count} frames",
             hint=f"start counts from 0 and stop is the first one left out, at most {count}",
+            key="frames",
         )
     return first, last, step
 
@@ -97,5 +104,6 @@ def _interval(axis: str, size: int, asked: tuple[int, int] | None) -> tuple[int,
         raise ChannelError(
             f"crop {axis}: [{start}, {stop}] is out of range: the image has {size} pixels there",
             hint=f"write start and stop with 0 ≤ start < stop ≤ {size}",
+            key="crop",
         )
     return start, stop

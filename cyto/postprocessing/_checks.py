@@ -1,0 +1,74 @@
+"""Checks of tables that several tasks make; light, so that public modules may import it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from cyto._typing import TaskData
+from cyto.errors import TaskInputError
+
+
+def require_frame_interval(data: TaskData, task: str, because: str) -> float:
+    """Give the time between frames in s, or say why it is needed and where to write it."""
+    interval = data.get("frame_interval_s")
+    if interval is None:
+        raise TaskInputError(
+            f"the frame interval is not known, and {because} needs it",
+            task=task,
+            key="frame_interval_s",
+            hint="write frame_interval_s beside the channel's path in the pipeline file",
+        )
+    return float(interval)
+
+
+def require_columns(table: Any, names: Sequence[str], task: str, key: str, hint: str) -> None:
+    """Raise `TaskInputError` unless *table* has all columns *names*."""
+    from cyto.errors import nearest
+
+    lacking = [name for name in names if name not in table]
+    if lacking:
+        raise TaskInputError(
+            f"has no column {', '.join(map(repr, lacking))}; "
+            f"columns: {', '.join(map(str, table.columns))}",
+            task=task,
+            key=key,
+            hint=f"{nearest(lacking[0], map(str, table.columns), what='column')}; {hint}",
+        )
+
+
+def require_numbers(table: Any, names: Sequence[str], task: str, key: str) -> None:
+    """Raise `TaskInputError` unless the columns *names* hold numbers."""
+    for name in names:
+        dtype = table[name].dtype
+        if getattr(dtype, "kind", "O") not in "uifb" and len(table):
+            raise TaskInputError(
+                f"holds {dtype} in the column {name!r}, numbers are needed",
+                task=task,
+                key=key,
+                hint="choose a column of numbers, or read the table with numbers in it",
+            )
+
+
+def require_one_row(table: Any, keys: Sequence[str], task: str, key: str) -> None:
+    """Raise `TaskInputError` where *keys* are missing in a row, or two rows share them."""
+    names = list(keys)
+    missing = table[names].isna().any(axis=1)
+    if missing.any():
+        row = int(missing.to_numpy().argmax())
+        raise TaskInputError(
+            f"lacks {' or '.join(names)} in row {row}",
+            task=task,
+            key=key,
+            hint="drop such rows first, with FeatureFilter for instance",
+        )
+    again = table.duplicated(names)
+    if again.any():
+        row = table[again].iloc[0]
+        where = ", ".join(f"{name} {row[name]}" for name in names)
+        raise TaskInputError(
+            f"has more than one row for {where}",
+            task=task,
+            key=key,
+            hint="a cell has one row per frame; use the tracker's table, with a track_id per cell",
+        )

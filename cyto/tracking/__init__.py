@@ -1,0 +1,1 @@
+"""From cells in frames to cells in time: one track per cell."""
