@@ -180,9 +180,11 @@ class TaskInputError(TaskError):
         self.message, self.task, self.key, self.hint = message, task, key, hint
         super().__init__(message)
 
+    _side = "input"
+
     def __str__(self) -> str:
         place = f"{self.task}: " if self.task else ""
-        key = f"input {self.key!r}: " if self.key else ""
+        key = f"{self._side} {self.key!r}: " if self.key else ""
         tail = f"\n    {self.hint}" if self.hint else ""
         return f"{place}{key}{self.message}{tail}"
 
@@ -190,8 +192,7 @@ class TaskInputError(TaskError):
 class TaskOutputError(TaskInputError):
     """A task returned something else than it declares."""
 
-    def __str__(self) -> str:
-        return super().__str__().replace("input ", "output ", 1)
+    _side = "output"
 
 
 class TaskFailedError(TaskError):

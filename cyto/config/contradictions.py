@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 BUILTIN = ("docker", "podman", "apptainer", "singularity")
 SIF_RUNNERS = {"apptainer", "singularity"}
-CONTAINER_ONLY = ("runner", "image", "pull", "network", "binds", "pids")
+CONTAINER_ONLY = ("runner", "image", "pull", "network", "binds", "pids", "python")
 SAME = (
     ("memory", "mem", "mem-per-cpu", "mem-per-gpu"),
     ("cpus", "cpus-per-task", "cpus_per_task", "cpus-per-gpu"),

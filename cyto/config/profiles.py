@@ -62,6 +62,7 @@ def choose_profile(
     else:
         known = [*resources.profiles, LOCAL]
         message = f"there is no profile {name!r} in {resources.source.file}"
+        message += "" if cli or path else f" ({why})"
         near = nearest(name, known, what="profile")
         hint = f"known profiles: {', '.join(sorted(set(known)))}"
         hint = f"{near} {hint}" if near.startswith("did") else hint

@@ -55,7 +55,7 @@ def parse_duration(text: Union[str, float]) -> float:
         The text is no time span.
     """
     seconds = _seconds(text)
-    if seconds is None or seconds <= 0:
+    if seconds is None or not 0 < seconds < math.inf:
         raise ValueError(f"{text!r} is no time limit; write 90s, 15min, 2h or 01:30:00")
     return seconds
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 from collections.abc import Iterator
 
 from cyto.core.units import format_memory
@@ -38,6 +39,7 @@ def _faults(plan: Plan) -> Iterator[str]:
             )
             continue
         yield from _too_much(node, machine)
+        yield from _another_machine(node)
         same = placement.environment, placement.image, placement.pull
         if same not in checked:
             checked[same] = _environment_fault(node)
@@ -78,6 +80,22 @@ def _too_much(node: Node, machine: Machine) -> Iterator[str]:
             f"{format_memory(machine.memory_bytes)}",
             "set resources.memory to less",
         )
+
+
+def _another_machine(node: Node) -> Iterator[str]:
+    """Say which labels the node asks for that this machine does not have."""
+    labels = dict(
+        part.strip().partition("=")[::2]
+        for part in os.environ.get("CYTO_NODE_LABELS", "").split(",")
+    )
+    for name, value in node.placement.node_selector:
+        if labels.get(name) != value:
+            yield _said(
+                node,
+                f"its node_selector asks for a machine with {name}={value}, which this is not",
+                f"run it there, set CYTO_NODE_LABELS={name}={value} if this machine has it, "
+                "or choose another --profile",
+            )
 
 
 def _libraries(node: Node) -> Iterator[str]:

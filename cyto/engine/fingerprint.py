@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import importlib.util
 import json
+import os
 from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
@@ -45,22 +46,28 @@ def node_key(
         "params": {k: files.get(k, v) for k, v in node.params.items()},
         "inputs": dict(inputs),
         "environment": environment,
+        "env": sorted(node.placement.env),
         "seed": node.seed,
     }
     return xxhash.xxh3_128_hexdigest(json.dumps(parts, sort_keys=True).encode())
 
 
-@cache
 def code_digest(task: str, code: tuple[str, ...] = ()) -> str:
     """Hash the source of a task and of what it imports from its own package.
 
     The engine's own floors do not count: they carry data and do not change them. Of a user's
     package every module counts.
     """
-    digest = xxhash.xxh3_128()
     files = _files(Path(root) for root in code) if code else _imported(task.rpartition(".")[0])
-    for path in files:
-        digest.update(path.read_bytes())
+    stats = [(str(path), path.stat()) for path in files]
+    return _digest(tuple((path, stat.st_mtime_ns, stat.st_size) for path, stat in stats))
+
+
+@cache
+def _digest(stamps: tuple[tuple[str, int, int], ...]) -> str:
+    digest = xxhash.xxh3_128()
+    for path, _, _ in stamps:
+        digest.update(Path(path).read_bytes())
     return digest.hexdigest()
 
 
@@ -68,7 +75,8 @@ def file_digest(path: Path) -> str:
     """Hash a file, or all files of a folder with their names."""
     digest = xxhash.xxh3_128()
     for part in _files([path], pattern="*"):
-        digest.update(str(part.relative_to(path)).encode())
+        name = os.fsencode(part.relative_to(path))
+        digest.update(f"{len(name)} {part.stat().st_size} ".encode() + name)
         with part.open("rb") as file:
             while block := file.read(1 << 20):
                 digest.update(block)
@@ -82,6 +90,7 @@ def _files(roots: Any, pattern: str = "*.py") -> Iterator[Path]:
         )
 
 
+@cache
 def _imported(module: str) -> list[Path]:
     """Find the source files of *module* and of the task modules that it imports anywhere."""
     found: dict[str, Path] = {}

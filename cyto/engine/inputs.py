@@ -113,8 +113,9 @@ def merge_context(node: str, contexts: Mapping[Source, Mapping[str, JSON]]) -> d
     merged: dict[str, JSON] = {}
     for key in CONTEXT_KEYS:
         values = {source: context[key] for source, context in contexts.items() if key in context}
-        if len(set(map(repr, values.values()))) == 1:
-            merged[key] = next(iter(values.values()))
+        first = next(iter(values.values()), None)
+        if values and all(value == first for value in values.values()):
+            merged[key] = first
         elif values and key != "channel":
             listed = ", ".join(f"{source} {value:g}" for source, value in values.items())
             raise TaskInputError(

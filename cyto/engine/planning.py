@@ -152,9 +152,17 @@ def _channels(
         try:
             channels[name] = inspect_channel(_spec(config, name))
         except ChannelError as error:
-            path = ("channels", name, error.key)
+            path = (
+                ("channels", name, error.key) if _is_mapping(config, name) else ("channels", name)
+            )
             problems.append(config.problem(path, error.message, error.hint))
     return channels, problems
+
+
+def _is_mapping(config: PipelineConfig, channel: str) -> bool:
+    """Tell whether a channel is written as a mapping, not as a path alone."""
+    written = config.source.data.get("channels")
+    return isinstance(written, dict) and isinstance(written.get(channel), dict)
 
 
 def _spec(config: PipelineConfig, name: str) -> ChannelSpec:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -63,7 +64,7 @@ class Store:
         folder = self.path(key)
         try:
             manifest = json.loads((folder / _MANIFEST).read_text(encoding="utf-8"))
-            intact = all(
+            intact = manifest.pop("checksum") == _text_checksum(manifest) and all(
                 [(folder / name).stat().st_size, _checksum(folder / name)] == known
                 for name, known in manifest["files"].items()
             )
@@ -71,7 +72,7 @@ class Store:
             if not folder.exists():
                 return None
             intact = False
-        except (OSError, ValueError, KeyError):
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
             intact = False
         if not intact:
             self._discard(folder)
@@ -103,7 +104,8 @@ class Store:
             "facts": dict(entry.facts),
             "files": {os.path.relpath(p, out): [p.stat().st_size, _checksum(p)] for p in files},
         }
-        (out / _MANIFEST).write_text(json.dumps(manifest), encoding="utf-8")
+        sealed = {**manifest, "checksum": _text_checksum(manifest)}
+        (out / _MANIFEST).write_text(json.dumps(sealed), encoding="utf-8")
         folder = self.path(key)
         folder.parent.mkdir(exist_ok=True)
         try:
@@ -117,7 +119,8 @@ class Store:
     def _discard(self, folder: Path) -> None:
         """Take a damaged entry out of the way in one step, then remove it."""
         aside = self.folder / f".discard-{uuid.uuid4().hex}"
-        folder.rename(aside)
+        with contextlib.suppress(FileNotFoundError):  # another reader found it too
+            folder.rename(aside)
         shutil.rmtree(aside, ignore_errors=True)
 
 
@@ -127,6 +130,11 @@ def _entry(key: str, folder: Path, manifest: Mapping[str, Any]) -> Entry:
         for name, data in manifest["outputs"].items()
     }
     return Entry(key=key, outputs=outputs, context=manifest["context"], facts=manifest["facts"])
+
+
+def _text_checksum(manifest: Mapping[str, Any]) -> str:
+    text = json.dumps(json.loads(json.dumps(manifest)), sort_keys=True)
+    return xxhash.xxh3_64_hexdigest(text.encode())
 
 
 def _checksum(path: Path) -> str:

@@ -181,6 +181,7 @@ def _only(outputs: Mapping[str, Port], key: str, port: Port | None) -> str | Non
     if key in outputs:
         return key
     fitting = [name for name, made in outputs.items() if port is None or made.kind == port.kind]
+    fitting = fitting or [name for name, made in outputs.items() if port and _fits(made.kind, port)]
     return fitting[0] if len(fitting) == 1 else None
 
 

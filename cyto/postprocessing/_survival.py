@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from itertools import combinations
 from typing import Any, NamedTuple, Optional
 
+import lifelines
+import lifelines.statistics
 import numpy as np
 import pandas as pd
 
@@ -20,6 +23,14 @@ CURVE = {
     "censored": "int64",
 }
 COMPARISON = {"group_a": "str", "group_b": "str", "statistic": "float64", "p_value": "float64"}
+SUMMARY = {
+    "group": "str",
+    "cells": "int64",
+    "deaths": "int64",
+    "censored": "int64",
+    "left_out": "int64",
+    "median_frames": "float64",
+}
 LIFETIME = {
     "group": "str",
     "track_id": "int64",
@@ -27,6 +38,15 @@ LIFETIME = {
     "frames": "int64",
     "died": "bool",
 }
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How to follow cells; see `cyto.postprocessing.survival.Survival` for each field."""
+
+    origin: str
+    start_column: Optional[str]
+    confidence: float
 
 
 class Survived(NamedTuple):
@@ -39,29 +59,108 @@ class Survived(NamedTuple):
 
 
 def analyse(
-    groups: Mapping[str, pd.DataFrame],
-    *,
-    origin: str,
-    start_column: Optional[str],
-    confidence: float,
-    frame_interval_s: Optional[float],
+    groups: Mapping[str, pd.DataFrame], how: Settings, frame_interval_s: Optional[float]
 ) -> Survived:
     """Follow the cells of each group's table, which has ``track_id``, ``frame``, ``alive``."""
-    followed = {name: _follow(table, origin, start_column) for name, table in groups.items()}
-    lifetimes = {name: life[life["start_frame"] >= 0] for name, life in followed.items()}
-    curves = [_curve(name, life, confidence) for name, life in lifetimes.items() if len(life)]
+    lifetimes = {name: _follow(table, how) for name, table in groups.items()}
+    curves = {name: _curve(life, how.confidence) for name, life in lifetimes.items() if len(life)}
     tests = [
         (one, two, *_log_rank(lifetimes[one], lifetimes[two]))
-        for one, two in combinations(lifetimes, 2)
+        for one, two in combinations(curves, 2)
     ]
-    rows = [
-        _summary(name, followed[name], next((c for c, n in curves if n == name), None))
-        for name in groups
-    ]
+    rows = [_summary(name, table, lifetimes[name]) for name, table in groups.items()]
     tables = Survived(
-        _typed([curve for curve, _ in curves], CURVE),
-        _typed([pd.DataFrame(tests, columns=list(COMPARISON))], COMPARISON),
-        pd.DataFrame(rows, columns=list(SUMMARY)).astype(SUMMARY),
-        _typed([life.assign(group=name) for name, life in lifetimes.items()], LIFETIME),
+        _stack(curves, CURVE),
+        _typed(pd.DataFrame(tests, columns=list(COMPARISON)), COMPARISON),
+        _typed(pd.DataFrame(rows, columns=list(SUMMARY)), SUMMARY),
+        _stack(lifetimes, LIFETIME),
     )
-    return tables if frame_interval_s is None else _in_seconds(tables, frame_interval_s)
+    if frame_interval_s is not None:
+        for table in tables:
+            _add_seconds(table, frame_interval_s)
+    return tables
+
+
+def _add_seconds(table: pd.DataFrame, frame_interval_s: float) -> None:
+    """Put times in seconds beside those in frames."""
+    for frames, seconds in (("frames", "time_s"), ("median_frames", "median_s")):
+        if frames in table:
+            place = list(table.columns).index(frames) + 1
+            table.insert(place, seconds, table[frames] * frame_interval_s)
+
+
+def _follow(table: pd.DataFrame, how: Settings) -> pd.DataFrame:
+    """Give how long each cell was seen alive, and whether it died then.
+
+    Cells that are dead at their start, or never start, are left out.
+    """
+    ordered = table.sort_values(["track_id", "frame"])
+    living = ordered["alive"].astype(bool)
+    first = ordered.groupby("track_id")["frame"].min()
+    last = ordered.groupby("track_id")["frame"].max()
+    death = ordered[~living].groupby("track_id")["frame"].min().reindex(first.index)
+    start = first
+    if how.start_column is not None:
+        begun = ordered[how.start_column].fillna(False).astype(bool)
+        start = ordered[begun].groupby("track_id")["frame"].min().reindex(first.index)
+    if how.origin == "movie":
+        start = start.where(first == first.min())
+    followed = start.notna() & ~(death <= start)
+    end = death.fillna(last)
+    lives: pd.DataFrame = pd.DataFrame(
+        {
+            "track_id": first.index[followed],
+            "start_frame": start[followed].to_numpy(),
+            "frames": (end - start)[followed].to_numpy(),
+            "died": death.notna()[followed].to_numpy(),
+        }
+    )
+    return lives
+
+
+def _curve(life: pd.DataFrame, confidence: float) -> pd.DataFrame:
+    fitter = lifelines.KaplanMeierFitter(alpha=1 - confidence)
+    fitter.fit(life["frames"], life["died"])
+    events = fitter.event_table
+    band = fitter.confidence_interval_
+    curve: pd.DataFrame = pd.DataFrame(
+        {
+            "frames": events.index.to_numpy(),
+            "survival": fitter.survival_function_.iloc[:, 0].to_numpy(),
+            "lower": band.iloc[:, 0].to_numpy(),
+            "upper": band.iloc[:, 1].to_numpy(),
+            "at_risk": events["at_risk"].to_numpy(),
+            "deaths": events["observed"].to_numpy(),
+            "censored": events["censored"].to_numpy(),
+        }
+    )
+    return curve
+
+
+def _log_rank(one: pd.DataFrame, two: pd.DataFrame) -> tuple[float, float]:
+    result = lifelines.statistics.logrank_test(
+        one["frames"], two["frames"], one["died"], two["died"]
+    )
+    return float(result.test_statistic), float(result.p_value)
+
+
+def _summary(name: str, table: pd.DataFrame, life: pd.DataFrame) -> tuple[Any, ...]:
+    died = int(life["died"].sum())
+    median = np.nan
+    if len(life):
+        fitter = lifelines.KaplanMeierFitter().fit(life["frames"], life["died"])
+        median = float(fitter.median_survival_time_)
+    left_out = table["track_id"].nunique() - len(life)
+    median = median if np.isfinite(median) else np.nan
+    return name, len(life), died, len(life) - died, left_out, median
+
+
+def _stack(parts: Mapping[str, pd.DataFrame], dtypes: Mapping[str, str]) -> pd.DataFrame:
+    named = [part.assign(group=name) for name, part in parts.items() if len(part)]
+    joined = pd.concat(named, ignore_index=True) if named else pd.DataFrame(columns=list(dtypes))
+    return _typed(joined, dtypes)
+
+
+def _typed(table: pd.DataFrame, dtypes: Mapping[str, str]) -> pd.DataFrame:
+    ordered: pd.DataFrame = table[list(dtypes)].astype(dict(dtypes))
+    return ordered

@@ -16,7 +16,7 @@ _PAUSE_S = 0.2
 class _Log:
     path: Path
     place: int = 0
-    rest: str = ""
+    rest: bytes = b""
 
 
 class LogFollower:
@@ -49,7 +49,7 @@ class LogFollower:
                 log = self._logs.pop(event["node"])
                 self._read(event["node"], log)
                 if log.rest:
-                    self._show(event["node"], log.rest)
+                    self._tell(event["node"], log.rest)
 
     def _follow(self) -> None:
         while not self._stop.wait(_PAUSE_S):
@@ -65,6 +65,10 @@ class LogFollower:
         except OSError:
             return
         log.place += len(data)
-        *lines, log.rest = (log.rest + data.decode("utf-8", errors="replace")).split("\n")
+        *lines, log.rest = (log.rest + data).split(b"\n")
         for line in lines:
-            self._show(node, line.rpartition("\r")[2])  # of a progress bar, the last state
+            self._tell(node, line)
+
+    def _tell(self, node: str, line: bytes) -> None:
+        text = line.decode("utf-8", errors="replace")
+        self._show(node, text.rpartition("\r")[2])  # of a progress bar, the last state

@@ -44,7 +44,8 @@ class BaremetalRunner:
         """Give the host's variables, without those that would change this Python."""
         kept = {k: v for k, v in os.environ.items() if not k.startswith("PYTHON")}
         gpus = {"CUDA_VISIBLE_DEVICES": ",".join(spec.gpu_ids)}
-        return {**kept, "PYTHONUTF8": "1", "TMPDIR": spec.scratch, **gpus, **spec.env}
+        own = {"PYTHONUTF8": "1", "TMPDIR": spec.scratch, **gpus, **spec.env}
+        return {**kept, **own, **dict(spec.placement.env)}
 
     def explain(self, spec: WorkerSpec, code: int | None, stderr: str) -> Ending:
         """Explain the exit code."""

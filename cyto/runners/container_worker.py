@@ -12,6 +12,7 @@ stderr belong to the tool and go to the job's log; the protocol has a file descr
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import sys
@@ -54,19 +55,13 @@ def serve() -> int:
     questions = os.fdopen(os.dup(0), encoding="utf-8")
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)  # a tool that reads stdin gets nothing
     os.dup2(2, 1)
-    queue: SimpleQueue[Optional[str]] = SimpleQueue()
-    busy = threading.Event()
-    threading.Thread(target=_listen, args=(questions, queue, busy), daemon=True).start()
+    queue: SimpleQueue[str] = SimpleQueue()
+    threading.Thread(target=_listen, args=(questions, queue), daemon=True).start()
     _reply(replies, {"ready": os.getpid(), "python": sys.version.split()[0]})
     while True:
-        line = queue.get()
-        if line is None:
-            return 0
-        busy.set()
-        request = TaskRequest.from_json(json.loads(line))
+        request = TaskRequest.from_json(json.loads(queue.get()))
         with _Capture(os.path.join(request.folder, "log.txt")):
             result = answer(request)
-        busy.clear()
         _reply(replies, {"result": result.to_json()})
 
 
@@ -74,17 +69,20 @@ def answer(request: TaskRequest) -> TaskResult:
     """Run one request and write its result, whatever happens."""
     _forget_peak()
     wall, cpu = time.perf_counter(), time.process_time()
-    before = dict(os.environ)
+    before, folder = dict(os.environ), os.getcwd()
     outputs: dict[str, Ref] = {}
     failure: dict[str, Any] = {}
     try:
         outputs = _execute(request)
     except BaseException as error:  # noqa: BLE001 - the one place that must not let go
         failure = _explain(error)
-        sys.stderr.write(failure["traceback"])
+        with contextlib.suppress(ValueError, OSError, AttributeError):  # the tool may have shut it
+            sys.stderr.write(failure["traceback"])
     finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
+        for stream in (sys.stdout, sys.stderr):
+            with contextlib.suppress(ValueError, OSError, AttributeError):
+                stream.flush()
+        os.chdir(folder)
         if dict(os.environ) != before:
             os.environ.clear()
             os.environ.update(before)
@@ -163,15 +161,15 @@ def _where(error: BaseException) -> str:
     return f" (in {last.name}, {os.path.basename(last.filename)} line {last.lineno})"
 
 
-def _listen(questions: IO[str], queue: SimpleQueue[Optional[str]], busy: threading.Event) -> None:
+def _listen(questions: IO[str], queue: SimpleQueue[str]) -> None:
     for line in questions:
         queue.put(line)
-    queue.put(None)
-    if busy.is_set():  # whoever asked is gone: nobody needs the answer
-        try:
+    # whoever asked is gone or content: nobody needs this process, nor what its tasks left
+    try:
+        if os.getpgrp() == os.getpid():
             os.killpg(os.getpgrp(), 9)
-        finally:
-            os._exit(1)
+    finally:
+        os._exit(0)
 
 
 def _reply(replies: IO[str], message: Mapping[str, Any]) -> None:
@@ -195,6 +193,12 @@ def _leave_init_to_another() -> None:
             os._exit(128 + number if number else status >> 8)
 
 
+def _stream(number: int) -> IO[str]:
+    return open(
+        number, "w", buffering=1, encoding="utf-8", errors="backslashreplace", closefd=False
+    )
+
+
 class _Capture:
     """Send what the tool prints, from Python or below it, to the job's log."""
 
@@ -209,11 +213,15 @@ class _Capture:
         os.dup2(log, 1)
         os.dup2(log, 2)
         os.close(log)
-        for stream in (sys.stdout, sys.stderr):
-            stream.reconfigure(line_buffering=True)  # type: ignore[union-attr]
+        # new ones, whatever the last tool did to them
+        self.streams = [_stream(1), _stream(2)]
+        sys.stdout, sys.stderr = self.streams
         faulthandler.enable(2)
 
     def __exit__(self, *_: object) -> None:
+        for stream in self.streams:
+            with contextlib.suppress(ValueError, OSError):
+                stream.flush()
         for target, saved in zip((1, 2), self.saved):
             os.dup2(saved, target)
             os.close(saved)
@@ -237,9 +245,37 @@ def _seed(seed: int) -> None:
     import random
 
     random.seed(seed)
-    numpy = sys.modules.get("numpy")
-    if numpy is not None:
-        numpy.random.seed(seed % 2**32)
+    sys.meta_path[:] = [f for f in sys.meta_path if not isinstance(f, _SeedWhenLoaded)]
+    loaded = sys.modules.get("numpy.random")
+    if loaded is not None:
+        loaded.seed(seed % 2**32)
+    else:  # importing it costs more than many a task
+        sys.meta_path.insert(0, _SeedWhenLoaded(seed % 2**32))
+
+
+class _SeedWhenLoaded:
+    """Seed NumPy's global generator when the task first loads it."""
+
+    def __init__(self, seed: int) -> None:
+        self.seed = seed
+
+    def find_spec(self, name: str, *_: object) -> Any:
+        if name != "numpy.random":
+            return None
+        import importlib.util
+
+        sys.meta_path.remove(self)  # type: ignore[arg-type]
+        spec = importlib.util.find_spec(name)
+        if spec is None or spec.loader is None:
+            return spec
+        load = spec.loader.exec_module
+
+        def exec_module(module: Any) -> None:
+            load(module)
+            module.seed(self.seed)
+
+        spec.loader.exec_module = exec_module  # type: ignore[method-assign]
+        return spec
 
 
 def _forget_peak() -> None:

@@ -154,6 +154,8 @@ def exit_ending(code: int | None, stderr: str, placement: Placement) -> Ending:
     stderr
         The last that was printed outside the task.
     """
+    if code is None:
+        return Ending(reason="lost", message=f"the worker does not answer any more: {tail(stderr)}")
     number = -code if code is not None and code < 0 else (code or 0) - 128
     said = tail(stderr)
     if number == signal.SIGKILL:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,6 +16,9 @@ from typing import Any, Literal
 
 from cyto.core.request import Ref
 from cyto.errors import TaskOutputError
+
+SAFE_KEY = re.compile(r"[^\W.][\w.-]{0,127}")
+"""What a key must look like that becomes a file's name."""
 
 
 def save(value: Any, kind: str, folder: Path, key: str) -> Ref:
@@ -38,11 +42,13 @@ def save(value: Any, kind: str, folder: Path, key: str) -> Ref:
     TaskOutputError
         The value is of no kind that can travel; says its type.
     """
+    if not isinstance(key, str) or not SAFE_KEY.fullmatch(key):
+        raise TaskOutputError("cannot be a key", key=str(key), hint="write letters, digits, _ - .")
     if kind == "dataframe":
-        return _save_table(value, folder / f"{key}.arrow")
+        return _save_table(value, folder / f"{key}.arrow", key)
     if kind == "network":
         path = folder / f"{key}.json"
-        path.write_text(json.dumps(network_to_json(value)), encoding="utf-8")
+        path.write_text(json.dumps(network_to_json(value, key)), encoding="utf-8")
         return Ref("network", "json", str(path))
     if kind == "file":
         return _save_file(value, folder, key)
@@ -83,6 +89,15 @@ def load(ref: Ref, *, writable: bool = False) -> Any:
     return network_from_json(value) if ref.kind == "network" else value
 
 
+def as_travelled(value: Any, kind: str) -> Any:
+    """Give an array as a worker's reader gets it: (T, Y, X), and labels unsigned."""
+    if kind not in {"image", "label"} or not hasattr(value, "ndim"):
+        return value
+    if kind == "label" and value.dtype.kind in "ib":
+        value = value.astype("u1" if value.dtype.kind == "b" else f"u{value.dtype.itemsize}")
+    return value[None] if value.ndim == 2 else value
+
+
 def infer_kind(key: str, value: Any) -> str:
     """Guess the kind of a value that nobody declared: from what it is, then from its key."""
     if hasattr(value, "columns") and hasattr(value, "iloc"):
@@ -90,7 +105,7 @@ def infer_kind(key: str, value: Any) -> str:
     if hasattr(value, "nodes") and hasattr(value, "edges"):
         return "network"
     if hasattr(value, "dtype") and getattr(value, "ndim", 0) in {2, 3}:
-        return "label" if "label" in key or "mask" in key else "image"
+        return "label" if "label" in str(key) or "mask" in str(key) else "image"
     return "file" if hasattr(value, "__fspath__") else "value"
 
 
@@ -118,18 +133,21 @@ def to_plain(value: Any, key: str = "") -> Any:
     )
 
 
-def network_to_json(graph: Any) -> dict[str, Any]:
+def network_to_json(graph: Any, key: str = "") -> dict[str, Any]:
     """Give a NetworkX graph as JSON values; node ids are numbers, texts or tuples of them."""
     return {
         "directed": graph.is_directed(),
         "multigraph": graph.is_multigraph(),
-        "graph": to_plain(dict(graph.graph)),
+        "graph": to_plain(dict(graph.graph), key),
         "nodes": [
-            [to_plain(node), to_plain(dict(attrs))] for node, attrs in graph.nodes(data=True)
+            [to_plain(node, key), to_plain(dict(attrs), key)]
+            for node, attrs in graph.nodes(data=True)
         ],
         "edges": [
-            [to_plain(a), to_plain(b), to_plain(dict(attrs))]
-            for a, b, attrs in graph.edges(data=True)
+            [*map(to_plain, ends), to_plain(dict(attrs), key)]
+            for *ends, attrs in graph.edges(
+                data=True, **({"keys": True} if graph.is_multigraph() else {})
+            )
         ],
     }
 
@@ -144,9 +162,10 @@ def network_from_json(data: Mapping[str, Any]) -> Any:
         (False, True): nx.MultiGraph,
         (True, True): nx.MultiDiGraph,
     }
-    graph: Any = kinds[bool(data["directed"]), bool(data["multigraph"])](**data["graph"])
+    graph: Any = kinds[bool(data["directed"]), bool(data["multigraph"])]()
+    graph.graph.update(data["graph"])
     graph.add_nodes_from((_id(node), attrs) for node, attrs in data["nodes"])
-    graph.add_edges_from((_id(a), _id(b), attrs) for a, b, attrs in data["edges"])
+    graph.add_edges_from((*map(_id, ends), attrs) for *ends, attrs in data["edges"])
     return graph
 
 
@@ -157,21 +176,18 @@ def _id(node: Any) -> Any:
 def _save_array(value: Any, kind: str, path: Path, key: str) -> Ref:
     import numpy as np
 
-    array = np.asarray(value)
+    array: Any = np.asarray(value)
     if array.dtype.hasobject:
         raise TaskOutputError(
             f"an array of Python objects (dtype {array.dtype}) cannot leave its task", key=key
         )
-    if kind == "label" and array.dtype.kind in "ib":
-        array = array.astype(np.uint8 if array.dtype.kind == "b" else f"u{array.dtype.itemsize}")
-    if kind in {"image", "label"} and array.ndim == 2:
-        array = array[None]
+    array = as_travelled(array, kind)
     with open(path, "wb") as file:
         np.lib.format.write_array(file, array, allow_pickle=False)
     return Ref(kind, "npy", str(path), dtype=array.dtype.str, shape=array.shape)
 
 
-def _save_table(value: Any, path: Path) -> Ref:
+def _save_table(value: Any, path: Path, key: str) -> Ref:
     try:
         import pyarrow as pa
     except ModuleNotFoundError as error:
@@ -179,7 +195,14 @@ def _save_table(value: Any, path: Path) -> Ref:
             "tables travel as Arrow files: this environment needs the library 'pyarrow'",
             name="pyarrow",
         ) from error
-    table = pa.Table.from_pandas(value)
+    try:
+        table = pa.Table.from_pandas(value)
+    except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError) as error:
+        raise TaskOutputError(
+            f"the table cannot leave its task: {'; '.join(map(str, error.args))}",
+            key=key,
+            hint="a column holds numbers, texts, times, flags or lists of one of them",
+        ) from error
     with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, table.schema) as writer:
         writer.write_table(table)
     return Ref("dataframe", "arrow", str(path), columns=tuple(map(str, value.columns)))

@@ -139,9 +139,8 @@ class Child:
     def close(self, patience_s: float = 5.0) -> None:
         """Close its stdin, which tells it to end; kill it when it does not."""
         self._close_pipe(self._process.stdin)
-        if self.wait(patience_s) is None:
-            self.kill()
-        self._close_pipe(self._process.stdout)
+        self.wait(patience_s)
+        self.kill()  # what its tasks left in its session, too
 
     def kill(self, patience_s: float = 0.5) -> None:
         """End it and everything in its session: with SIGTERM, and soon after with SIGKILL.
@@ -154,6 +153,7 @@ class Child:
             self.wait(patience_s)
         self._process.wait()
         self._close_pipe(self._process.stdin)
+        self._close_pipe(self._process.stdout)
 
     @staticmethod
     def _close_pipe(pipe: object) -> None:

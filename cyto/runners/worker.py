@@ -172,7 +172,9 @@ class Worker:
             self.environment.remove(self.spec)
 
     def _start(self, stop: threading.Event | None) -> None:
-        if self._child is not None:
+        if stop is not None and stop.is_set():
+            self.close(patience_s=0)
+        if self._child is not None or (stop is not None and stop.is_set()):
             return
         (self._folder / "tmp").mkdir(parents=True, exist_ok=True)
         self._child = Child(

@@ -15,10 +15,14 @@ from cyto.tabulation._jit import jit
 Array = NDArray[Any]
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
+BINS = 128
+"""That a cell's values are spread over to find the middle one."""
 
 
 @jit
-def statistics(image: Array, stops: Ints, at: Ints, length: Ints, values: Array, found: Floats) -> None:
+def statistics(
+    image: Array, stops: Ints, at: Ints, length: Ints, values: Array, found: Floats
+) -> None:
     """Write mean, median, standard deviation, sum, least and greatest value of each cell.
 
     Parameters
@@ -30,10 +34,11 @@ def statistics(image: Array, stops: Ints, at: Ints, length: Ints, values: Array,
     at, length
         (m,) first pixel and length of each run.
     values
-        Room for the pixels of the largest cell.
+        Room for twice the pixels of the largest cell.
     found
-        (n, 6), not a number wherever a pixel is.
+        (n, 6) not a number; the median stays so where not all is finite, and the rest is no use.
     """
+    bins = np.zeros(BINS, np.int64)
     run = 0
     for cell in range(len(stops)):
         size = 0
@@ -54,7 +59,9 @@ def statistics(image: Array, stops: Ints, at: Ints, length: Ints, values: Array,
         for k in range(size):
             square += (values[k] - mean) * (values[k] - mean)
         found[cell, 0] = mean
-        found[cell, 1] = median(values, size)
+        spread = 1.0 * high - low
+        if total - total == 0.0 and spread - spread == 0.0:  # finite
+            found[cell, 1] = median(values, size, low, high, bins)
         found[cell, 2] = (square / size) ** 0.5
         found[cell, 3] = total
         found[cell, 4] = low
@@ -62,10 +69,44 @@ def statistics(image: Array, stops: Ints, at: Ints, length: Ints, values: Array,
 
 
 @jit
-def median(values: Array, size: int) -> float:
-    """Give the median of the first *size* values, and reorder them: Hoare's selection."""
-    place = size // 2
-    low, high = 0, size - 1
+def median(values: Array, size: int, low: Any, high: Any, bins: Ints) -> float:
+    """Give the median of the first *size* values, *low* to *high*; writes behind them.
+
+    The bin that holds the middle value is found first, so that few are left to be ordered.
+    """
+    if low == high:
+        return 1.0 * low
+    scale = (BINS - 0.5) / (1.0 * high - low)
+    for k in range(size):
+        bins[int((values[k] - low) * scale)] += 1
+    below = chosen = 0
+    while below + bins[chosen] <= size // 2:
+        below += bins[chosen]
+        chosen += 1
+    bins[:] = 0
+    end = size
+    for k in range(size):
+        if int((values[k] - low) * scale) == chosen:
+            values[end] = values[k]
+            end += 1
+    upper = select(values, size, end - 1, size + size // 2 - below)
+    if size % 2:
+        return 1.0 * upper
+    number = 0
+    lower = low
+    for k in range(size):
+        if values[k] < upper:
+            number += 1
+            if values[k] > lower:
+                lower = values[k]
+    if number < size // 2:
+        lower = upper
+    return 0.5 * lower + 0.5 * upper
+
+
+@jit
+def select(values: Array, low: int, high: int, place: int) -> Any:
+    """Order values *low* to *high* so far that *place* holds what it would when sorted: Hoare."""
     while low < high:
         pivot = values[(low + high) // 2]
         i, j = low, high
@@ -86,24 +127,24 @@ def median(values: Array, size: int) -> float:
             low = i
         else:
             break
-    upper = values[place]
-    lower = upper
-    if size % 2 == 0:
-        lower = values[0]
-        for i in range(1, place):
-            if values[i] > lower:
-                lower = values[i]
-    return lower / 2 + upper / 2
+    return values[place]
 
 
 @jit
 def outline(
-    label: Array, width: int, at: Ints, length: Ints, cell: Ints, weights: Floats, border: Array, found: Floats
+    label: Array,
+    width: int,
+    at: Ints,
+    length: Ints,
+    cell: Ints,
+    weights: Floats,
+    border: Array,
+    found: Floats,
 ) -> None:
     """Add up *weights* of each cell's border pixels, by 2 · straight + 10 · diagonal neighbours.
 
-    *label*, *border*: ((Y + 2) · (X + 2),) with a frame of 0; *border* is 0 at first and then
-    holds the labels of all pixels with a straight neighbour of another label.
+    *label*, *border*: (Y · *width*,) from frames with 0 all around; *border* is 0 at first and
+    then holds the labels of all pixels with a straight neighbour of another label.
     """
     for run in range(len(at)):
         first, last = at[run], at[run] + length[run] - 1

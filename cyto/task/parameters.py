@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import difflib
 import math
 import sys
+import types
 import typing
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,6 +16,7 @@ from cyto._typing import JSON
 from cyto.errors import ParameterError, nearest
 
 _REQUIRED = object()
+_UNIONS = {Union, getattr(types, "UnionType", Union)}  # the latter: X | Y, Python 3.10
 
 
 @dataclass(frozen=True)
@@ -81,6 +84,10 @@ class Parameter:
                     )
         return checked
 
+    def value_by_default(self, task: str) -> Any:
+        """Give the default in the declared type; an object of its own for each task."""
+        return None if self.default is None else copy.deepcopy(self.check(self.default, task))
+
     def _bounds(self) -> list[tuple[str, float, Any]]:
         rules = (
             ("at least", self.ge, lambda a, b: a >= b),
@@ -120,7 +127,10 @@ def declared(cls: type) -> dict[str, Parameter]:
         annotations = vars(base).get("__annotations__", {})
         for name, value in list(vars(base).items()):
             if isinstance(value, Parameter):
-                kind = _evaluate(annotations.get(name, Any), base)
+                if name in annotations or name not in found:
+                    kind = _evaluate(annotations.get(name, Any), base)
+                else:
+                    kind = found[name].annotation
                 found[name] = Parameter(**{**vars(value), "name": name, "annotation": kind})
     return found
 
@@ -155,7 +165,7 @@ def check_all(
                 hint=parameter.help,
             )
         else:
-            values[name] = parameter.default
+            values[name] = parameter.value_by_default(task)
     return values
 
 
@@ -171,7 +181,7 @@ def describe(kind: Any) -> str:
     origin, args = get_origin(kind), get_args(kind)
     if origin is Literal:
         return " or ".join(repr(arg) for arg in args)
-    if origin is Union:
+    if origin in _UNIONS:
         return " or ".join(describe(arg) for arg in args)
     if origin is list:
         return f"list of {describe(args[0])}" if args else "list"
@@ -196,7 +206,7 @@ def _evaluate(annotation: Any, owner: type) -> Any:
 def _choices(kind: Any) -> tuple[Any, ...]:
     if get_origin(kind) is Literal:
         return get_args(kind)
-    if get_origin(kind) is Union:
+    if get_origin(kind) in _UNIONS:
         return tuple(choice for arg in get_args(kind) for choice in _choices(arg))
     return ()
 
@@ -301,7 +311,7 @@ _CONVERTERS: dict[Any, Any] = {
     float: _float,
     str: _str,
     Literal: _literal,
-    Union: _union,
+    **dict.fromkeys(_UNIONS, _union),
     list: _list,
     tuple: _tuple,
     dict: _dict,

@@ -8,6 +8,7 @@ from typing import Any
 
 from cyto._typing import Kind, TaskData
 from cyto.errors import TaskInputError, TaskOutputError
+from cyto.runners.exchange import as_travelled
 
 CONTEXT_KEYS = ("pixel_size_um", "frame_interval_s", "channel")
 """Keys that travel with the data from channel to last result, beside the declared ones."""
@@ -107,7 +108,10 @@ def check_outputs(result: Any, outputs: Mapping[str, Port], task: str) -> Mappin
             raise TaskOutputError(
                 f"is declared and was not returned; returned: {_keys(result)}", task=task, key=key
             )
-    return result
+    return {
+        key: as_travelled(value, outputs[key].kind) if key in outputs else value
+        for key, value in result.items()
+    }
 
 
 def _fault(value: Any, port: Port) -> str:
