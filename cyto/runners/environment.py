@@ -156,7 +156,7 @@ def exit_ending(code: int | None, stderr: str, placement: Placement) -> Ending:
     """
     if code is None:
         return Ending(reason="lost", message=f"the worker does not answer any more: {tail(stderr)}")
-    number = -code if code is not None and code < 0 else (code or 0) - 128
+    number = -code if code < 0 else code - 128
     said = tail(stderr)
     if number == signal.SIGKILL:
         message = (

@@ -42,7 +42,7 @@ def save(value: Any, kind: str, folder: Path, key: str) -> Ref:
     TaskOutputError
         The value is of no kind that can travel; says its type.
     """
-    if not isinstance(key, str) or not SAFE_KEY.fullmatch(key):
+    if not SAFE_KEY.fullmatch(str(key)):
         raise TaskOutputError("cannot be a key", key=str(key), hint="write letters, digits, _ - .")
     if kind == "dataframe":
         return _save_table(value, folder / f"{key}.arrow", key)

@@ -103,7 +103,7 @@ def _as_known(image: Array) -> Array:
     """Give *image* in a type that loops are compiled for, read-only as one from a file."""
     kinds = (np.uint16, np.float32, np.float64)
     kind = next((kind for kind in kinds if np.can_cast(image.dtype, kind, "safe")), np.float64)
-    ready = np.ascontiguousarray(image, kind).view()
+    ready: Array = np.ascontiguousarray(image, kind).view()
     ready.flags.writeable = False
     return ready
 

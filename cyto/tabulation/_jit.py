@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
+import importlib
 from typing import Any, Callable, TypeVar
 
 Loop = TypeVar("Loop", bound=Callable[..., Any])
 
 try:
-    import numba
-except ImportError:  # an image with scikit-image and pandas alone serves, more slowly
-    numba = None
+    _numba: Any = importlib.import_module("numba")
+except ImportError:  # it is not there, or not for this NumPy; an image with pandas alone serves
+    _numba = None
 
-COMPILED = numba is not None
+COMPILED = _numba is not None
 """Whether loops over single pixels are fast here."""
 
 
 def jit(loop: Loop) -> Loop:
     """Compile *loop* when it is first called, and keep the result on disk where that can be."""
-    if numba is None:
+    if _numba is None:
         return loop
     try:
-        return numba.njit(cache=True, nogil=True)(loop)  # type: ignore[no-any-return]
+        compiled: Loop = _numba.njit(cache=True, nogil=True)(loop)
     except RuntimeError:  # nowhere to write: neither beside the source nor in the user's cache
-        return numba.njit(nogil=True)(loop)  # type: ignore[no-any-return]
+        compiled = _numba.njit(nogil=True)(loop)
+    return compiled

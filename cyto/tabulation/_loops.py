@@ -69,7 +69,7 @@ def statistics(
 
 
 @jit
-def median(values: Array, size: int, low: Any, high: Any, bins: Ints) -> float:
+def median(values: Array, size: int, low: Any, high: Any, bins: Ints) -> Any:
     """Give the median of the first *size* values, *low* to *high*; writes behind them.
 
     The bin that holds the middle value is found first, so that few are left to be ordered.

@@ -62,7 +62,7 @@ def measure_frame(
         columns.update({prefix + name: row for name, row in zip(STATISTICS, found)})
     if options.shape:
         columns.update(_shape(cells))
-    if options.solidity:
+    if options.shape and options.solidity:
         hull_area, columns["feret_diameter"] = cells.hull()
         columns["solidity"] = cells.area / hull_area
     if options.pixel_size_um is not None:

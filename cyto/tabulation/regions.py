@@ -51,7 +51,7 @@ class RegionFeatures(PipelineTask):
     shape
         Whether to measure the axes, eccentricity, orientation, elongation, perimeter, roundness.
     solidity
-        Whether to measure what needs the convex hull: solidity and Feret diameter.
+        Whether the shape includes what needs the convex hull: solidity and Feret diameter.
 
     Raises
     ------

@@ -9,6 +9,7 @@ from skimage.measure import regionprops_table
 
 from cyto.errors import TaskInputError
 from cyto.simulation import simulate_assay
+from cyto.tabulation import _hulls, _jit
 from cyto.tabulation.regions import RegionFeatures
 
 COLUMNS = {
@@ -31,6 +32,7 @@ COLUMNS = {
     "orientation": "orientation",
     "perimeter": "perimeter",
     "solidity": "solidity",
+    "feret_diameter": "feret_diameter_max",
 }
 
 
@@ -43,7 +45,11 @@ def reference(label, image):
 def features(label, image=None, **more):
     data = {"label": label} if image is None else {"label": label, "image": image}
     options = {key: more.pop(key) for key in ("shape", "solidity") if key in more}
-    return RegionFeatures(**options)({**data, **more})["dataframe"]
+    offset = {"frame_offset": more.pop("frame_offset")} if "frame_offset" in more else {}
+    task = RegionFeatures(**options)
+    if offset:  # what the engine adds when it splits a movie
+        return task.run_baremetal({**data, **more, **offset})["dataframe"]
+    return task({**data, **more})["dataframe"]
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +60,7 @@ def assay():
 @pytest.mark.parametrize("dtype", ["uint8", "uint16", "int16", "uint32", "float32", "float64"])
 def test_equals_scikit_image(assay, dtype):
     movie = (assay.cancer // 8).astype(dtype)
-    table = features(assay.cancer_labels, movie, solidity=True)
+    table = features(assay.cancer_labels, movie)
     for frame in range(len(movie)):
         found = table[table.frame == frame].reset_index(drop=True)
         expected = reference(assay.cancer_labels[frame], movie[frame])
@@ -72,7 +78,7 @@ def test_equals_scikit_image_on_dust(seed):
     label = (rng.integers(0, 9, (9, 13)) * rng.integers(0, 2, (9, 13))).astype(np.uint16)
     image = rng.integers(0, 65536, label.shape).astype(np.uint16)
     found, expected = features(label, image), reference(label, image)
-    for name in set(COLUMNS) - {"solidity", "orientation"}:
+    for name in set(COLUMNS) - {"orientation"}:
         np.testing.assert_allclose(found[name], expected[name], rtol=1e-6, atol=1e-6, err_msg=name)
 
 
@@ -91,6 +97,12 @@ def test_a_cell_by_hand():
     assert row.minor_axis == pytest.approx(2.0)
     assert row.orientation == pytest.approx(np.pi / 2)  # along x
     assert row.perimeter == 8.0
+    assert row.elongation == pytest.approx(4 * np.sqrt(1.25) / 2)
+    assert row.roundness == pytest.approx(2 * np.sqrt(8 * np.pi) / 8)
+    assert row.solidity == 1.0
+    assert row.feret_diameter == pytest.approx(np.hypot(4, 1))  # half a pixel beyond the centres
+    assert (row.perimeter_um, row.major_axis_um) == (4.0, row.major_axis / 2)
+    assert row.feret_diameter_um == row.feret_diameter / 2
 
 
 def test_single_pixel():
@@ -98,6 +110,39 @@ def test_single_pixel():
     label[2, 3] = 65535
     row = features(label, label.astype(np.float32)).iloc[0]
     assert (row.label, row.area, row.major_axis, row.eccentricity, row.sd) == (65535, 1, 0, 0, 0)
+    assert (row.elongation, row.solidity, row.feret_diameter) == (1, 1, 1)
+    assert np.isnan(row.roundness)  # its outline has no length
+
+
+@pytest.mark.parametrize("line", [np.eye(9), np.ones((1, 7)), np.ones((7, 1))])
+def test_a_line_is_infinitely_long(line):
+    row = features(np.pad(line, 3).astype(np.uint8)).iloc[0]
+    assert (row.minor_axis, row.eccentricity, row.elongation) == (0, 1, np.inf)
+
+
+def test_a_concave_cell_and_one_in_two_pieces():
+    label = np.zeros((40, 50), np.uint16)
+    label[5:30, 5:30] = 1
+    label[10:30, 10:25] = 0
+    label[35, 2], label[2, 48] = 2, 2
+    found, expected = features(label), reference(label, label)
+    for name in ("solidity", "feret_diameter", "area"):
+        np.testing.assert_allclose(found[name], expected[name], rtol=1e-12)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_hulls_of_random_blobs(seed):
+    rng = np.random.default_rng(seed)
+    label = np.zeros((150, 160), np.uint16)
+    y, x = np.mgrid[:150, :160]
+    for i in range(1, 30):
+        cy, cx, a, b, angle = rng.uniform((0, 0, 2, 2, 0), (150, 160, 30, 12, 3))
+        u = (y - cy) * np.cos(angle) + (x - cx) * np.sin(angle)
+        v = (x - cx) * np.cos(angle) - (y - cy) * np.sin(angle)
+        label[(u / a) ** 2 + (v / b) ** 2 < rng.uniform(0.5, 1.0, label.shape)] = i
+    found, expected = features(label), reference(label, label)
+    for name in ("solidity", "feret_diameter", "perimeter"):
+        np.testing.assert_allclose(found[name], expected[name], rtol=1e-9, err_msg=name)
 
 
 def test_rows_are_by_frame_then_label(assay):
@@ -147,8 +192,10 @@ def test_flips_move_cells_and_keep_their_shape(assay):
 def test_frames_apart_equal_the_movie(assay):
     whole = features(assay.cancer_labels, assay.cancer)
     parts = [
-        features(label, image).assign(frame=t)
-        for t, (label, image) in enumerate(zip(assay.cancer_labels, assay.cancer, strict=True))
+        features(label, image, frame_offset=t)
+        for t, (label, image) in enumerate(
+            zip(assay.cancer_labels[:, None], assay.cancer[:, None], strict=True)
+        )
     ]
     pd.testing.assert_frame_equal(whole, pd.concat(parts, ignore_index=True))
 
@@ -173,15 +220,82 @@ def test_shape_can_be_left_out(assay):
     assert not {"major_axis", "perimeter", "solidity"} & set(table)
 
 
-def test_not_a_number_stays_in_its_cell():
-    label = np.repeat(np.array([[1, 2]], np.uint8), 4, axis=0)
-    image = np.arange(8, dtype=np.float32).reshape(4, 2)
+@pytest.fixture
+def without_numba(monkeypatch):
+    monkeypatch.setattr(_jit, "COMPILED", False)
+    for name in ("measure", "chain", "fill"):
+        loop = getattr(_hulls, name)
+        monkeypatch.setattr(_hulls, name, getattr(loop, "py_func", loop))
+
+
+def test_results_do_not_need_numba(assay, request):
+    image = assay.cancer[:2].astype(np.float32)
+    image[0, 40, 40:90], image[1, 40, 40:90] = np.nan, np.inf
+    data = (assay.cancer_labels[:2], assay.cancer[:2])
+    compiled = features(*data, odd=image)
+    request.getfixturevalue("without_numba")
+    pd.testing.assert_frame_equal(features(*data, odd=image), compiled, rtol=1e-12)
+    assert len(features(np.zeros((3, 4), np.uint8), np.zeros((3, 4), np.uint8))) == 0
+
+
+@pytest.mark.parametrize("numba", [True, False])
+def test_not_a_number_stays_in_its_cell(numba, request):
+    if not numba:
+        request.getfixturevalue("without_numba")
+    label = np.repeat(np.array([[1, 2, 3]], np.uint8), 4, axis=0)
+    image = np.arange(12, dtype=np.float32).reshape(4, 3)
     image[1, 0] = np.nan
     image[1, 1] = np.inf
+    image[0, 2], image[1, 2] = np.inf, -np.inf
     table = features(label, image)
-    assert table.loc[0, ["mean", "median", "sd", "sum"]].isna().all()
+    columns = ["mean", "median", "sd", "sum", "min", "max"]
+    assert table.loc[0, columns].isna().all()
     assert table.loc[1, "max"] == np.inf
-    assert table.loc[1, "median"] == 6.0
+    assert table.loc[1, "median"] == 8.5
+    assert tuple(table.loc[2, ["min", "max"]]) == (-np.inf, np.inf)
+    assert table.loc[2, "median"] == 9.5
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "uint16", "int32"])
+def test_medians_equal_numpy(dtype):
+    """Few values, many alike, far apart: all that could mislead the search for the middle one."""
+    rng = np.random.default_rng(0)
+    label = np.repeat(np.arange(1, 41), 30).reshape(40, 30).astype(np.uint8)
+    image = np.round(rng.lognormal(0, 4, label.shape) % 60000).astype(dtype)
+    image[5], image[6, ::2], image[7, 0] = 0, 1, 59999
+    image[8:20, rng.integers(0, 30, 12)] = 3
+    label[20:, 29] = 0  # odd numbers of pixels
+    expected = [np.median(image[label == i]) for i in range(1, 41)]
+    np.testing.assert_array_equal(features(label, image)["median"], expected)
+
+
+@pytest.mark.parametrize("dtype", ["int8", "int16", "int32", "int64", "uint32", "uint64"])
+def test_label_types_agree(assay, dtype):
+    labels = assay.cancer_labels
+    pd.testing.assert_frame_equal(features(labels.astype(dtype)), features(labels))
+
+
+def test_labels_beyond_32_bits():
+    label = np.array([[1 << 40, 0, 1], [1 << 40, 0, 5]], np.int64)
+    assert list(features(label).label) == [1, 5, 1 << 40]
+
+
+def test_time_is_written_where_the_interval_is_known(assay):
+    table = features(assay.cancer_labels, frame_interval_s=60.0, frame_offset=10)
+    np.testing.assert_array_equal(table.t_s, table.frame * 60.0)
+    assert set(table.frame) == {10, 11, 12, 13}
+
+
+def test_input_mapped_from_a_file(assay, tmp_path):
+    np.save(tmp_path / "labels.npy", assay.cancer_labels)
+    np.save(tmp_path / "image.npy", assay.cancer)
+    mapped = [np.load(tmp_path / f"{name}.npy", mmap_mode="r") for name in ("labels", "image")]
+    pd.testing.assert_frame_equal(features(*mapped), features(assay.cancer_labels, assay.cancer))
+
+
+def test_floats_are_no_labels(assay):
+    with pytest.raises(TaskInputError, match=r"'label'.*unsigned integer.*float32"):
+        features(assay.cancer_labels.astype(np.float32))
 
 
 def test_other_shape_is_refused(assay):
