@@ -90,6 +90,11 @@ def _first_dead(frame: Int, signal: Float, level: Level, how: Settings) -> Optio
         return above
     rise = level.threshold - level.live if how.min_rise is None else how.min_rise
     onset = _onset(frame, signal, rise, how.confirm_frames)
+    if onset is None and above is not None:
+        # the marker may wash out later: look again up to where it has left
+        left = np.flatnonzero(signal[above:] <= level.threshold)
+        end = above + int(left[0]) if len(left) else len(signal)
+        onset = _onset(frame[:end], signal[:end], rise, how.confirm_frames)
     return onset if onset is not None else 0 if above == 0 else None
 
 

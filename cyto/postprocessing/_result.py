@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Optional
+from typing import Any, NamedTuple, Optional
 
 import numpy as np
 import pandas as pd
@@ -53,14 +53,21 @@ class Settings:
     pixel_size_um: Optional[float]
 
 
-def build(
-    populations: Mapping[str, pd.DataFrame], partners: Optional[pd.DataFrame], how: Settings
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Give the table and its dictionary.
+class Partners(NamedTuple):
+    """Who is in contact with whom, each pair seen from both sides.
 
-    *partners* has ``cell_type``, ``frame``, ``cell``, ``partner``, or is ``None`` where contacts
-    are not measured.
+    *populations*: those whose contacts are measured. *rows*: ``cell_type``, ``frame``, ``cell``,
+    ``partner``.
     """
+
+    populations: tuple[str, str]
+    rows: pd.DataFrame
+
+
+def build(
+    populations: Mapping[str, pd.DataFrame], partners: Optional[Partners], how: Settings
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Give the table and its dictionary; *partners* is ``None`` where contacts are not measured."""
     means = _means(populations, how.statistics)
     parts = [
         _population(name, table, partners, means[name], how) for name, table in populations.items()
@@ -98,7 +105,7 @@ def _means(
 def _population(
     name: str,
     table: pd.DataFrame,
-    partners: Optional[pd.DataFrame],
+    partners: Optional[Partners],
     means: Mapping[str, str],
     how: Settings,
 ) -> pd.DataFrame:
@@ -136,16 +143,16 @@ def _microns(table: pd.DataFrame, axis: str, pixel_size_um: Optional[float]) -> 
     return table[axis].to_numpy(np.float64) * (pixel_size_um or np.nan)
 
 
-def _contact(name: str, cells: pd.DataFrame, partners: Optional[pd.DataFrame]) -> dict[str, Any]:
+def _contact(name: str, cells: pd.DataFrame, partners: Optional[Partners]) -> dict[str, Any]:
     """Give the three columns about contact; missing where it was not measured."""
     n = len(cells)
-    if partners is None or name not in set(partners.attrs["populations"]):
+    if partners is None or name not in partners.populations:
         return {
             "contact": pd.Series(pd.NA, range(n), dtype="boolean"),
             "contact_cell_ids": pd.Series(None, range(n), dtype="object"),
             "contact_count": pd.Series(pd.NA, range(n), dtype="Int64"),
         }
-    mine = partners[partners["cell_type"] == name].sort_values("partner")
+    mine = partners.rows[partners.rows["cell_type"] == name].sort_values("partner")
     groups = mine.groupby(["frame", "cell"])["partner"]
     texts = groups.agg(lambda ids: ";".join(map(str, ids))) if len(mine) else groups.size()
     place = pd.MultiIndex.from_frame(cells)

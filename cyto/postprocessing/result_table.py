@@ -150,8 +150,10 @@ class ResultTable(PipelineTask):
                 require_columns(populations[key], [column], task, key, "see columns")
 
     def _partners(self, data: TaskData, populations: Mapping[str, Any]) -> Any:
-        """Give each cell's contacts from both sides: cell_type, frame, cell, partner."""
+        """Give each cell's contacts, seen from both sides."""
         import pandas as pd
+
+        from cyto.postprocessing._result import Partners
 
         contacts = data.get("contacts")
         if contacts is None:
@@ -170,9 +172,7 @@ class ResultTable(PipelineTask):
             )
             for kind, cell, partner in ((first, "a", "b"), (last, "b", "a"))
         ]
-        partners = pd.concat(sides, ignore_index=True)
-        partners.attrs["populations"] = [first, last]
-        return partners
+        return Partners((first, last), pd.concat(sides, ignore_index=True))
 
     def _types(self, contacts: Any, populations: list[str]) -> tuple[str, str]:
         """Give the populations of ``a`` and ``b``."""

@@ -12,6 +12,7 @@ from typing import ClassVar
 
 from cyto.core.placement import Placement
 from cyto.errors import UnavailableError
+from cyto.runners.building import how_to_build
 from cyto.runners.docker import csv_field, inside_variables
 from cyto.runners.environment import (
     Ending,
@@ -52,7 +53,8 @@ class ApptainerRunner:
         if not path.exists():
             raise UnavailableError(
                 f"there is no SIF {image!r}",
-                hint=_how_to_build(path, placement),
+                hint=f"make it with: {how_to_build(image, 'apptainer')}\n"
+                "    or run without it: --profile local",
             )
         if not os.access(path, os.R_OK):
             raise UnavailableError(f"the SIF {image!r} cannot be read by this user")
@@ -135,12 +137,3 @@ def mount_option(mount: Mount) -> str:
     if not mount.writable:
         fields.append("ro")
     return ",".join(csv_field(text) for text in fields)
-
-
-def _how_to_build(path: Path, placement: Placement) -> str:
-    definition = f"containers/apptainer/{path.stem}.def"
-    where = f" ({placement.source} asks for it)" if placement.source else ""
-    return (
-        f"build it: bash containers/apptainer/build.sh {path.stem}, or {program()} build {path} "
-        f"{definition}{where}\n    or run without it: --profile local"
-    )

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 
 from cyto.core.placement import Placement
 from cyto.errors import UnavailableError
+from cyto.runners.building import Builder, how_to_build
 from cyto.runners.environment import (
     INSIDE,
     Ending,
@@ -31,6 +32,7 @@ class DockerRunner:
 
     name: ClassVar[str] = "docker"
     program: ClassVar[str] = "docker"
+    builder: ClassVar[Builder] = "docker"
     sees_host: ClassVar[bool] = False
     limits_memory: ClassVar[bool] = True
 
@@ -51,7 +53,8 @@ class DockerRunner:
         if not self.has_image(image):
             raise UnavailableError(
                 f"there is no {self.name} image {image!r} on this machine",
-                hint=_how_to_get(self.program, image, placement),
+                hint=f"make it with: {how_to_build(image, self.builder)}\n"
+                "    or run without it: --profile local",
             )
 
     def check_program(self) -> str:
@@ -162,6 +165,7 @@ class PodmanRunner(DockerRunner):
 
     name: ClassVar[str] = "podman"
     program: ClassVar[str] = "podman"
+    builder: ClassVar[Builder] = "podman"
 
     def _user(self, user: tuple[int, int]) -> list[str]:
         # without root, Podman maps the caller to root unless told to keep the id
@@ -197,17 +201,6 @@ def mount_option(mount: Mount) -> str:
 def csv_field(text: str) -> str:
     """Quote a field of a CSV line where it needs it."""
     return '"' + text.replace('"', '""') + '"' if any(c in text for c in ',"\n\r') else text
-
-
-def _how_to_get(program: str, image: str, placement: Placement) -> str:
-    tool = image.partition(":")[0].rpartition("/")[2]
-    known = {"cellpose": "cellpose", "cyto-tasks": "tasks", "stardist": "stardist"}
-    if tool in known:
-        make = f"{program} build -f containers/docker/{known[tool]}/Dockerfile -t {image} ."
-    else:
-        make = f"{program} pull {image}, or {program} build -t {image} <folder with its Dockerfile>"
-    where = f" ({placement.source} asks for it)" if placement.source else ""
-    return f"make it with: {make}{where}\n    or run without it: --profile local"
 
 
 def _daemon_error(name: str, said: str) -> UnavailableError:

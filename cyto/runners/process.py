@@ -52,9 +52,29 @@ def run(argv: Sequence[str], *, timeout_s: float = 60.0) -> Completed:
     return Completed(code=done.returncode, out=done.stdout, err=done.stderr)
 
 
-def run_visible(argv: Sequence[str]) -> int:
-    """Run a long command whose progress the user watches, such as a pull; give its exit code."""
-    return subprocess.run(list(argv), stdin=subprocess.DEVNULL, stdout=2).returncode  # noqa: PLW1510
+def run_visible(argv: Sequence[str], *, folder: Path | None = None, text: str = "") -> int:
+    """Run a long command whose progress the user watches, such as a pull.
+
+    Parameters
+    ----------
+    argv
+        The command.
+    folder
+        Where it starts.
+    text
+        What it reads from stdin.
+
+    Returns
+    -------
+    Its exit code; 127 when there is no such program.
+    """
+    try:
+        done = subprocess.run(  # noqa: PLW1510 - the code is the caller's to judge
+            list(argv), input=text.encode(), stdout=2, cwd=folder
+        )
+    except FileNotFoundError:
+        return 127
+    return done.returncode
 
 
 class Child:

@@ -24,9 +24,9 @@ def statistics(image: Array, starts: Ints, at: Ints, length: Ints) -> Floats:
     area = np.add.reduceat(length, starts[:-1])
     begins = np.concatenate([[0], np.cumsum(area)[:-1]])
     cell = np.repeat(np.arange(number), area)
-    total = np.add.reduceat(values.astype(np.float64), begins)
-    mean = total / area
     with np.errstate(invalid="ignore"):  # infinite less infinite
+        total = np.add.reduceat(values.astype(np.float64), begins)
+        mean = total / area
         away = values - mean[cell]
         ranked = _rank(cell, values)
         low, high = ranked[begins + (area - 1) // 2], ranked[begins + area // 2]
