@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 BUILTIN = ("docker", "podman", "apptainer", "singularity")
 SIF_RUNNERS = {"apptainer", "singularity"}
-CONTAINER_ONLY = ("runner", "image", "pull", "network", "binds", "pids", "python")
+CONTAINER_ONLY = ("runner", "image", "pull", "network", "binds", "pids", "python", "packages")
 SAME = (
     ("memory", "mem", "mem-per-cpu", "mem-per-gpu"),
     ("cpus", "cpus-per-task", "cpus_per_task", "cpus-per-gpu"),
@@ -77,6 +77,9 @@ def _environment(entry: dict[str, JSON]) -> Found:
 
 def _image(entry: dict[str, JSON]) -> Found:
     image, runner = entry.get("image"), entry.get("runner") or "docker"
+    if entry.get("packages") and runner not in ("docker", "podman"):
+        text = f"'packages' needs docker or podman, which build the image; {runner} does not"
+        return [(("packages",), text, "build a SIF that has them: cyto build --help")]
     if not isinstance(image, str) or runner not in ("docker", "podman"):
         return []
     if image.endswith(".sif"):

@@ -18,6 +18,9 @@ from pydantic import Discriminator as _Discriminator
 
 from cyto.core.units import parse_duration, parse_memory
 
+_PACKAGE = re.compile(
+    r"[A-Za-z0-9][A-Za-z0-9._-]*(\[[A-Za-z0-9,._-]+\])?([<>=!~]=?[\w.*,<>=!~ ]+)?"
+)
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,127}")
 """`cyto.core.layout.SAFE_NAME` without dots: a dot separates a node from its key."""
 
@@ -91,6 +94,15 @@ def blank(make: Callable[[], Any]) -> BeforeValidator:
     return BeforeValidator(lambda value: make() if value is None else value)
 
 
+def check_package(name: str) -> str:
+    """Give *name* if pip reads it as a package, perhaps with a version, and as nothing else."""
+    if _PACKAGE.fullmatch(name):
+        return name
+    raise WrongValueError(
+        f"{name!r} is no package", "write names as pip takes them: scikit-image, pandas==2.2.3"
+    )
+
+
 def _memory(value: Any) -> int:
     _refuse_kind(value, "an amount of memory, such as 8Gi")
     try:
@@ -150,6 +162,7 @@ Memory = Annotated[int, BeforeValidator(_memory), _AMOUNT]
 SlurmMemory = Annotated[int, BeforeValidator(_slurm_memory), _AMOUNT]
 Seconds = Annotated[float, BeforeValidator(_seconds), _AMOUNT]
 SlurmSeconds = Annotated[float, BeforeValidator(_slurm_seconds), _AMOUNT]
+Package = Annotated[str, AfterValidator(check_package)]
 TextList = Annotated[tuple[Text, ...], Field(strict=False), blank(tuple)]
 Scalar = Annotated[
     Annotated[Text, Tag("<text>")] | Annotated[int, Tag("<int>")],

@@ -47,6 +47,7 @@ def placement_of(entry: Entry, folder: Path, *, source: str = "", key: str = "")
         environment=environment,
         launcher=_launcher(entry),
         image=_image(entry.image, environment, folder),
+        packages=entry.packages,
         pull=entry.pull,
         network=bool(entry.network),
         binds=tuple(_bind(bind, folder) for bind in entry.binds or () if isinstance(bind, Bind)),

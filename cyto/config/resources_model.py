@@ -7,6 +7,7 @@ from pydantic import AfterValidator, Field, Tag
 
 from cyto.config.amounts import Count, Resources
 from cyto.config.fields import (
+    Package,
     Strict,
     Text,
     TextList,
@@ -102,6 +103,11 @@ class Entry(Strict):
     )
     env: Annotated[dict[Variable, Setting], blank(dict)] = Field(
         default_factory=dict, description="Environment variables of the task."
+    )
+    packages: Annotated[tuple[Package, ...], blank(tuple)] = Field(
+        default=(),
+        strict=False,
+        description="Python packages to add to the image; built once and kept.",
     )
     python: Argv | None = Field(
         default=None, description="What starts Python there, such as pixi run -e gpu python."

@@ -51,6 +51,8 @@ class Placement:
         ``local`` or ``slurm``.
     image
         Image name or path of a SIF; ``None`` on bare metal.
+    packages
+        Python packages to add to the image; the result is kept under a name of its own.
     python
         The argv that starts Python inside the image; a tuple, for images where it is
         ``pixi run -e gpu python``.
@@ -79,6 +81,7 @@ class Placement:
     environment: Environment = "baremetal"
     launcher: str = "local"
     image: Optional[str] = None
+    packages: tuple[str, ...] = ()
     python: tuple[str, ...] = ("python3",)
     pull: Optional[Pull] = None
     network: bool = False

@@ -40,7 +40,7 @@ def _faults(plan: Plan) -> Iterator[str]:
             continue
         yield from _too_much(node, machine)
         yield from _another_machine(node)
-        same = placement.environment, placement.image, placement.pull
+        same = placement.environment, placement.image, placement.pull, placement.packages
         if same not in checked:
             checked[same] = _environment_fault(node)
         if checked[same]:

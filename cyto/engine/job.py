@@ -51,7 +51,7 @@ class JobRunner:
         self._layout, self._store, self._pool = layout, store, pool
         self._channels, self._record, self._stop = channels, record, stop
         self._entries: dict[str, Entry] = {}
-        self._identities: dict[tuple[str, str | None], str] = {}
+        self._identities: dict[tuple[object, ...], str] = {}
 
     def run(self, node: Node, gpu_ids: tuple[str, ...]) -> NodeReport:
         """Run one node whose dependencies have succeeded; every end is a report, none raises."""
@@ -93,7 +93,7 @@ class JobRunner:
 
     def _identity(self, placement: Placement) -> str:
         """Ask each environment once per image: the answer costs a process."""
-        key = placement.environment, placement.image
+        key = placement.environment, placement.image, placement.packages
         if key not in self._identities:
             environment = get_environment(placement.environment)
             self._identities[key] = environment.identity(placement)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -25,6 +26,7 @@ from cyto.runners.environment import (
 from cyto.runners.process import run, run_visible
 
 _LABEL = "org.pycyto.driver"
+_BASE = "org.pycyto.base"
 
 
 class DockerRunner:
@@ -50,7 +52,9 @@ class DockerRunner:
             placement.may_pull == "missing" and not self.has_image(image)
         ):
             self._pull(image)
-        if not self.has_image(image):
+        if placement.packages and self.has_image(image):
+            self._derive(placement)
+        elif not self.has_image(image):
             raise UnavailableError(
                 f"there is no {self.name} image {image!r} on this machine",
                 hint=f"make it with: {how_to_build(image, self.builder)}\n"
@@ -78,7 +82,7 @@ class DockerRunner:
 
     def identity(self, placement: Placement) -> str:
         """Give the image's digest."""
-        return f"{self.name} {self._image_id(placement.image or '')}"
+        return f"{self.name} {self._image_id(_image_of(placement))}"
 
     def wrap(self, spec: WorkerSpec, args: Sequence[str]) -> list[str]:
         """Give the ``run`` command."""
@@ -104,7 +108,7 @@ class DockerRunner:
             *self._gpus(spec.gpu_ids),
             *(part for mount in mounts for part in ("--mount", mount_option(mount))),
             *(p for k, v in self._inside(spec).items() for p in ("--env", f"{k}={v}")),
-            "--entrypoint", python, placement.image or "", *more, "-S", "-s", *args,
+            "--entrypoint", python, _image_of(placement), *more, "-S", "-s", *args,
         ]  # fmt: skip
 
     def variables(self, spec: WorkerSpec) -> dict[str, str]:  # noqa: ARG002 - the client's own
@@ -147,6 +151,23 @@ class DockerRunner:
                 hint="check its name and your network, or set 'pull: never' and build it here",
             )
 
+    def _derive(self, placement: Placement) -> None:
+        """Add the packages to the image, once for each content of it."""
+        base = self._image_id(placement.image or "") or ""
+        name = _image_of(placement)
+        form = '{{index .Config.Labels "' + _BASE + '"}}'
+        known = run([self.program, "image", "inspect", "--format", form, name])
+        if known.ok and known.out.strip() == base:
+            return
+        pip = ["python3", "-m", "pip", "install", "--no-cache-dir", *placement.packages]
+        recipe = f"FROM {base}\nUSER root\nRUN {json.dumps(pip)}\n"
+        build = ["build", "--network", "host", "--label", f"{_BASE}={base}", "-t", name, "-"]
+        if run_visible([self.program, *build], text=recipe):
+            raise UnavailableError(
+                f"{', '.join(placement.packages)} could not be added to {placement.image!r}",
+                hint="what pip said stands above; check the names, and that the image has pip",
+            )
+
     def _user(self, user: tuple[int, int]) -> list[str]:
         return ["--user", f"{user[0]}:{user[1]}"]
 
@@ -174,6 +195,15 @@ class PodmanRunner(DockerRunner):
 
     def _gpus(self, ids: tuple[str, ...]) -> list[str]:
         return [part for i in ids for part in ("--device", f"nvidia.com/gpu={i}")]
+
+
+def _image_of(placement: Placement) -> str:
+    """Name the image that runs: the one asked for, or that with the packages added."""
+    image = placement.image or ""
+    if not placement.packages:
+        return image
+    parts = "\n".join([image, *sorted(placement.packages)])
+    return f"cyto-derived:{hashlib.sha256(parts.encode()).hexdigest()[:16]}"
 
 
 def inside_variables(spec: WorkerSpec) -> dict[str, str]:
