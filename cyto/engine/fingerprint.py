@@ -44,7 +44,7 @@ def node_key(
         "task": node.task,
         "code": code_digest(node.task, node.code),
         "params": {k: files.get(k, v) for k, v in node.params.items()},
-        "inputs": dict(inputs),
+        "inputs": list(inputs.items()),  # in order: it names freely named inputs
         "environment": environment,
         "env": sorted(node.placement.env),
         "seed": node.seed,

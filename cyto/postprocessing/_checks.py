@@ -64,7 +64,7 @@ def require_one_row(table: Any, keys: Sequence[str], task: str, key: str) -> Non
         )
     again = table.duplicated(names)
     if again.any():
-        row = table[again].iloc[0]
+        row = table.loc[again.to_numpy(), names].astype(object).iloc[0]
         where = ", ".join(f"{name} {row[name]}" for name in names)
         raise TaskInputError(
             f"has more than one row for {where}",

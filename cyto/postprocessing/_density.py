@@ -30,21 +30,23 @@ class Grid(NamedTuple):
         return np.asarray(starts + (self.step - 1) / 2, np.float64)
 
 
-def density(places: Float, grid: Grid, bandwidth_px: Optional[float]) -> tuple[Image, Image]:
-    """Give the density of *places*, (n, 2) as (y, x), in cells per px², and its slope per px.
+def density(
+    places: Float, grid: Grid, bandwidth_px: Optional[float], *, slope: bool = False
+) -> Image:
+    """Give the density of *places*, (n, 2) as (y, x), in cells per px², or its slope per px.
 
     A Gaussian is the product of one along y and one along x, so a sum of n of them on the grid is
     one product of matrices, exact to rounding.
     """
-    shape = tuple(len(axis) for axis in grid.axes())
     if not len(places):
-        return np.zeros(shape, np.float32), np.zeros(shape, np.float32)
+        y, x = grid.axes()
+        return np.zeros((len(y), len(x)), np.float32)
     widths = scott(places) if bandwidth_px is None else np.full(2, bandwidth_px)
     (fy, dy), (fx, dx) = (
         _gaussians(axis, places[:, i], widths[i]) for i, axis in enumerate(grid.axes())
     )
-    slope = np.hypot(dy.T @ fx, fy.T @ dx)
-    return (fy.T @ fx).astype(np.float32), slope.astype(np.float32)
+    found = np.hypot(dy.T @ fx, fy.T @ dx) if slope else fy.T @ fx
+    return np.asarray(found, np.float32)
 
 
 def scott(places: Float) -> Float:
@@ -63,15 +65,13 @@ def _gaussians(axis: Float, centres: Float, width: float) -> tuple[Float, Float]
 
 
 def stack(
-    table: Any, frames: int, grid: Grid, bandwidth_px: Optional[float]
-) -> tuple[Image, Image]:
-    """Give density and slope of every frame of a table with ``frame``, ``y``, ``x``, (T, Y, X)."""
+    table: Any, frames: int, grid: Grid, bandwidth_px: Optional[float], *, slope: bool = False
+) -> Image:
+    """Give the density, or its slope, of every frame of a table, (T, Y, X)."""
     frame = table["frame"].to_numpy()
     places = table[["y", "x"]].to_numpy(np.float64)
-    parts = [density(places[frame == t], grid, bandwidth_px) for t in range(frames)]
-    shape = (0, *(len(axis) for axis in grid.axes()))
-    none = np.zeros(shape, np.float32)
-    return (
-        np.stack([d for d, _ in parts]) if parts else none,
-        np.stack([s for _, s in parts]) if parts else none,
-    )
+    y, x = grid.axes()
+    image = np.zeros((frames, len(y), len(x)), np.float32)
+    for t in range(frames):
+        image[t] = density(places[frame == t], grid, bandwidth_px, slope=slope)
+    return image

@@ -62,7 +62,7 @@ class KillAttribution(PipelineTask):
     Notes
     -----
     Contact before death is no proof of a kill. Deaths with ``at_start`` have no contact before
-    them. About 1 s per million rows of contacts.
+    them. About 0.5 s per million rows of contacts.
     """
 
     effectors: Optional[str] = Param(

@@ -56,7 +56,7 @@ class Kinematics(PipelineTask):
 
     Notes
     -----
-    About 0.2 s per million rows, and 0.05 s for each lag. No randomness.
+    About 1.5 s per million rows. No randomness.
 
     References
     ----------

@@ -76,7 +76,8 @@ def _slide(image: Image, radius_px: float, height: float, *, up: bool) -> Image:
     framed = np.full((rows + 2 * reach, columns + 2 * reach), outside)
     framed[reach : reach + rows, reach : reach + columns] = image
     move, choose = (np.subtract, np.maximum) if up else (np.add, np.minimum)
-    result, room = image.copy(), np.empty_like(image)
+    result: Image = image.copy()
+    room = np.empty_like(image)
     for y in range(-reach, reach + 1):
         for x in range(-reach, reach + 1):
             inside = 1 - (y * y + x * x) / radius_px**2

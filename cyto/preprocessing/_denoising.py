@@ -21,7 +21,7 @@ def every_frame(movie: Array, smooth: Filter) -> Array:
     """Filter each frame of (T, Y, X) *movie*; gives its own type."""
     dtype = movie.dtype
     if movie.size == 0:
-        return movie.copy()
+        return np.empty(movie.shape, dtype)
     return collect((to_dtype(smooth(frame), dtype) for frame in frames(movie)), movie.shape, dtype)
 
 

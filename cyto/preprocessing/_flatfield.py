@@ -12,7 +12,8 @@ from cyto.preprocessing._movie import collect, frames, to_dtype
 
 Array = NDArray[Any]
 Image = NDArray[np.float64]
-MOST_FRAMES, MOST_BYTES = 64, 256e6
+MOST_FRAMES, MOST_BYTES, ROWS = 64, 256e6, 32
+"""Of the sample that a flat image is estimated from, and rows whose medians are found at once."""
 DIMMEST = 0.01
 """Of the mean: the least that is divided by."""
 
@@ -49,6 +50,7 @@ def estimate(movie: Array, sigma_px: Optional[float]) -> Image:
     number = min(len(movie), MOST_FRAMES, affordable)
     chosen = np.unique(np.linspace(0, len(movie) - 1, number).round().astype(int))
     sample = np.stack([movie[index] for index in chosen])
-    middle = np.stack([np.median(sample[:, row], axis=0) for row in range(movie.shape[1])])
+    bands = np.array_split(sample, -(-movie.shape[1] // ROWS), axis=1)
+    middle = np.concatenate([np.median(band, axis=0) for band in bands])
     sigma_px = sigma_px or min(movie.shape[1:]) / 8
     return blur(middle.astype(np.float32), sigma_px).astype(np.float64)

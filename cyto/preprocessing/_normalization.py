@@ -8,6 +8,8 @@ from typing import Any, Optional
 import numpy as np
 from numpy.typing import NDArray
 
+from cyto.preprocessing._movie import collect, frames
+
 Array = NDArray[Any]
 DIGIT_BITS = 16
 
@@ -18,12 +20,10 @@ def stretch(
     """Map the values at two percentiles of (T, Y, X) *movie* to the ends of the output's range."""
     movie = movie.view(np.uint8) if movie.dtype.kind == "b" else movie
     dtype = movie.dtype if keep_dtype else np.dtype(np.float32)
-    result = np.empty(movie.shape, dtype)
     ends = None if per_frame else percentiles(movie, percent)
-    for index, frame in enumerate(movie):
-        low, high = percentiles(frame[None], percent) if ends is None else ends
-        result[index] = _map(frame, low, high, dtype)
-    return result
+    found = ((frame, ends or percentiles(frame[None], percent)) for frame in frames(movie))
+    mapped = (_map(frame, low, high, dtype) for frame, (low, high) in found)
+    return collect(mapped, movie.shape, dtype)
 
 
 def _map(frame: Array, low: float, high: float, dtype: np.dtype[Any]) -> Array:
@@ -95,7 +95,7 @@ def _at_rank(movie: Array, first: NDArray[np.int64], rank: int) -> float:
 def _histogram(movie: Array, shift: int, prefix: Optional[int]) -> NDArray[np.int64]:
     """Count the digits above bit *shift* of the keys whose higher digits are *prefix*."""
     counts = np.zeros(1 << DIGIT_BITS, np.int64)
-    for frame in movie:
+    for frame in frames(movie):
         keys = _ordered(frame)
         kind = keys.dtype.type
         if prefix is not None:

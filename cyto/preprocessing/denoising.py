@@ -48,7 +48,7 @@ class Denoise(PipelineTask):
     method: Literal["median", "gaussian", "nlm"] = Param("median", help="how to smooth")
     sigma_px: float = Param(1.0, gt=0, unit="px", help="gaussian: standard deviation")
     radius_px: int = Param(1, ge=1, le=100, unit="px", help="median: 1 is a window of 3 x 3 px")
-    strength: float = Param(1.5, gt=0, help="nlm: in standard deviations of the noise")
+    strength: float = Param(1.25, gt=0, help="nlm: in standard deviations of the noise")
     patch_px: int = Param(2, ge=1, le=10, unit="px", help="nlm: radius of what is compared")
     search_px: int = Param(7, ge=1, le=50, unit="px", help="nlm: radius of what is searched")
 

@@ -14,7 +14,9 @@ if TYPE_CHECKING:
 
 
 class FlatFieldCorrection(PipelineTask):
-    """Divide by how bright an even sample looks: ``(image - dark) · mean(flat - dark) / (flat - dark)``.
+    """Divide by how bright an even sample looks.
+
+    The result is ``(image - dark) · mean(flat - dark) / (flat - dark)``.
 
     Parameters
     ----------

@@ -67,7 +67,7 @@ class ChannelMerge(PipelineTask):
                 f"there are {len(self.weights)} weights for {len(channels)} channels "
                 f"({', '.join(channels)})",
                 task=type(self).__name__,
-                hint="give one weight per channel, best by name: weights: {tcell: 0.3, cancer: 0.7}",
+                hint="one per channel, best by name: weights: {tcell: 0.3, cancer: 0.7}",
             )
         return dict(zip(channels, self.weights))
 

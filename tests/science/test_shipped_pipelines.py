@@ -6,7 +6,9 @@ import subprocess
 import sysconfig
 from pathlib import Path
 
+import networkx as nx
 import numpy as np
+import pandas as pd
 import pytest
 import tifffile
 from scores import score
@@ -31,6 +33,14 @@ def cyto(tmp_path, monkeypatch):
     return run
 
 
+def sets_for(sample: Path) -> list[str]:
+    return [
+        part
+        for name in ("tcell", "cancer", "death")
+        for part in ("--set", f"channels.{name}.path={sample / name}.ome.tif")
+    ]
+
+
 def test_nuclei_of_a_real_killing_assay(cyto, shared_data):
     """The shipped pipeline finds 9 of 10 nuclei that experts outlined, and few others."""
     folder = shared_data / "adcc_frame"
@@ -53,12 +63,7 @@ def test_quickstart_finds_the_simulated_cells(cyto, tmp_path, seed):
     assay = simulate_assay(frames=6, seed=seed)
     sample = tmp_path / "sample"
     write_sample(sample, assay)
-    sets = [
-        part
-        for name in ("tcell", "cancer", "death")
-        for part in ("--set", f"channels.{name}.path={sample / name}.ome.tif")
-    ]
-    out = cyto("quickstart", "--profile", "local", *sets)
+    out = cyto("quickstart", "--profile", "local", *sets_for(sample))
     for name, truth in (("tcell", assay.tcell_labels), ("cancer", assay.cancer_labels)):
         labels = tifffile.imread(out / f"{name}_segmentation" / "label.ome.tif")
         scores = [score(t, f) for t, f in zip(truth, labels, strict=True)]
@@ -68,3 +73,53 @@ def test_quickstart_finds_the_simulated_cells(cyto, tmp_path, seed):
             out / f"{name}_features" / "dataframe.csv", delimiter=",", names=True, encoding="utf-8"
         )
         assert len(table) == sum(s.found for s in scores)
+
+
+COLUMNS = (
+    "id track_id cell_type frame t_s x_um y_um z_um alive_probability vel_x vel_y vel_z speed "
+    "contact contact_cell_ids contact_count tcell_mean cancer_mean death_mean"
+).split()
+
+
+@pytest.mark.parametrize("seed", [0, 3])
+def test_the_killing_assay_finds_who_killed_whom(cyto, tmp_path, seed):
+    """From camera images to kills, against the simulation's truth."""
+    assay = simulate_assay(seed=seed)
+    sample = tmp_path / "sample"
+    write_sample(sample, assay)
+    out = cyto("killing_assay", *sets_for(sample))
+
+    true = assay.deaths.merge(
+        assay.tracks[["track_id", "frame", "y", "x"]], on=["track_id", "frame"]
+    )
+    killers = assay.tracks.set_index(["track_id", "frame"])[["y", "x"]]
+    tracks = pd.read_csv(out / "tcell_kinematics" / "dataframe.csv")
+    ours = tracks.set_index(["track_id", "frame"])[["y", "x"]]
+    found = pd.read_csv(out / "kills" / "dataframe.csv")
+    timely, right = 0, 0
+    for death in true.itertuples():
+        near = found[np.hypot(found.y - death.y, found.x - death.x) < 8]
+        near = near[(near.frame - death.frame).abs() <= 1]
+        timely += len(near) == 1
+        if len(near) != 1:
+            continue
+        killer, frame = int(near.killer.iloc[0]), int(near.frame.iloc[0])
+        if death.killer == -1 or killer == -1:
+            right += death.killer == killer
+        else:  # the same T cell, by where it is
+            there = killers.loc[(death.killer, frame)] - ours.loc[(killer, frame)]
+            right += float(np.hypot(*there)) < 6
+    assert len(true) >= 3
+    assert timely >= 0.95 * len(true)
+    assert right >= 0.8 * len(true)
+    assert len(found) <= len(true) + 1
+
+    table = pd.read_csv(out / "result_table" / "dataframe.csv")
+    assert set(COLUMNS) <= set(table.columns)
+    dictionary = pd.read_csv(out / "result_table" / "dictionary.csv")
+    assert set(dictionary.column) == set(table.columns)
+    curve = pd.read_csv(out / "survival" / "dataframe.csv")
+    assert curve.survival.is_monotonic_decreasing
+    assert curve.deaths.sum() == len(found)
+    network = nx.read_graphml(out / "contacts" / "network.graphml")
+    assert network.number_of_edges() > 0

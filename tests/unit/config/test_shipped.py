@@ -82,6 +82,7 @@ execution_configs:
       type: container
       runner: docker
       image: python:3.9-slim
+---
 
   # Local development (all baremetal)
   local:

@@ -100,8 +100,9 @@ def test_every_module_of_a_users_package_counts(tmp_path):
 def test_the_code_of_our_own_tasks_counts_and_that_of_the_engine_does_not(monkeypatch, tmp_path):
     task = "cyto.preprocessing.normalization.PercentileNormalization"
     module = importlib.import_module("cyto.engine.fingerprint")
-    files = {path.name for path in module._imported(task.rpartition(".")[0])}
-    assert files == {"normalization.py", "_normalization.py"}
+    files = list(module._imported(task.rpartition(".")[0]))
+    assert {"normalization.py", "_normalization.py"} <= {path.name for path in files}
+    assert {path.parent.name for path in files} == {"preprocessing"}
     assert code_digest(task) != code_digest("cyto.segmentation.watershed.Watershed")
 
 
