@@ -25,9 +25,7 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 sys.path.insert(0, str(HERE))
 
-_PRODUCE = (
-    "import numpy as np; np.save({path!r}, np.ones(({frames}, 1000, 1000), np.float32))"
-)
+_PRODUCE = "import numpy as np; np.save({path!r}, np.ones(({frames}, 1000, 1000), np.float32))"
 _CONSUME = "import numpy as np; print(np.load({path!r}, mmap_mode='r').sum(dtype='float64'))"
 
 

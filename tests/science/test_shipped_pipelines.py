@@ -75,10 +75,27 @@ def test_quickstart_finds_the_simulated_cells(cyto, tmp_path, seed):
         assert len(table) == sum(s.found for s in scores)
 
 
-COLUMNS = (
-    "id track_id cell_type frame t_s x_um y_um z_um alive_probability vel_x vel_y vel_z speed "
-    "contact contact_cell_ids contact_count tcell_mean cancer_mean death_mean"
-).split()
+COLUMNS = [
+    "id",
+    "track_id",
+    "cell_type",
+    "frame",
+    "t_s",
+    "x_um",
+    "y_um",
+    "z_um",
+    "alive_probability",
+    "vel_x",
+    "vel_y",
+    "vel_z",
+    "speed",
+    "contact",
+    "contact_cell_ids",
+    "contact_count",
+    "tcell_mean",
+    "cancer_mean",
+    "death_mean",
+]
 
 
 @pytest.mark.parametrize("seed", [0, 3])
