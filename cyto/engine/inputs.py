@@ -14,7 +14,7 @@ from cyto.engine.plan import Node, Source
 from cyto.engine.store import Entry
 from cyto.errors import TaskInputError
 from cyto.io.channels import Channel, channel_digest, materialize
-from cyto.task.ports import CONTEXT_KEYS
+from cyto.task.ports import CARRIED_KEYS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,7 +111,7 @@ def merge_context(node: str, contexts: Mapping[Source, Mapping[str, JSON]]) -> d
         Two inputs have different pixel sizes or frame intervals; names both.
     """
     merged: dict[str, JSON] = {}
-    for key in CONTEXT_KEYS:
+    for key in CARRIED_KEYS:
         values = {source: context[key] for source, context in contexts.items() if key in context}
         first = next(iter(values.values()), None)
         if values and all(value == first for value in values.values()):

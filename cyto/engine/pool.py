@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -170,8 +171,7 @@ def _memory(worker: Worker) -> int:
 
 
 def clear_scratch(folder: Path) -> None:
-    """Remove the workers' private folders of a run that ended."""
-    import shutil
-
-    for scratch in folder.glob("*/.scratch"):
+    """Empty the workers' private folders of a run that ended; the recorded commands name them."""
+    for scratch in folder.glob("*/.scratch/*"):
         shutil.rmtree(scratch, ignore_errors=True)
+        (scratch / "tmp").mkdir(parents=True)

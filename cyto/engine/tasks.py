@@ -79,7 +79,7 @@ def load_node(
         built = cls(**{**task.params, **paths})
         loaded = Loaded(
             inputs=cls.inputs,
-            outputs=cls.outputs,
+            outputs=_outputs(cls, task.inputs),
             more_inputs=cls.more_inputs,
             params=built.params,
             path_params=tuple(paths),
@@ -87,6 +87,14 @@ def load_node(
             code=code,
         )
     return loaded, [], []
+
+
+def _outputs(cls: type[PipelineTask], inputs: object) -> Mapping[str, Port]:
+    """Give the declared outputs, and those that bear the names of further inputs."""
+    if cls.more_outputs is None or not isinstance(inputs, Mapping):
+        return cls.outputs
+    further = {key: cls.more_outputs for key in inputs if key not in cls.inputs}
+    return {**further, **cls.outputs}
 
 
 def _check_params(config: PipelineConfig, name: str, cls: type) -> Problem | None:

@@ -5,9 +5,8 @@ from __future__ import annotations
 import itertools
 import math
 import os
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 import numpy as np
@@ -17,14 +16,14 @@ import tifffile
 from cyto.errors import ChannelError
 from cyto.io._layout import Raw, Selection, Source, select_raw
 from cyto.io._opening import opened
+from cyto.io._ordered import Job, in_order
 
 Frame = npt.NDArray[np.generic]
 Page = tifffile.TiffPage | tifffile.TiffFrame
-Job = Callable[[], Frame]
 _WORKERS = 4
 
 
-def read_frames(sources: Sequence[Source], part: Selection) -> Iterator[Frame]:
+def read_tiffs(sources: Sequence[Source], part: Selection) -> Iterator[Frame]:
     """Give the frames of *part* in order, as C-contiguous (Y, X) arrays in native byte order.
 
     Parameters
@@ -49,7 +48,7 @@ def read_frames(sources: Sequence[Source], part: Selection) -> Iterator[Frame]:
     with ThreadPoolExecutor(workers, thread_name_prefix="decode") as pool:
         if per_file == 1:
             jobs = (partial(_single, sources[number], part) for number, _ in wanted)
-            yield from _in_order(pool, jobs, workers + 1)
+            yield from in_order(pool, jobs, workers + 1)
             return
         for number, group in itertools.groupby(wanted, key=lambda pair: pair[0]):
             yield from _of_file(sources[number], part, [t for _, t in group], pool)
@@ -68,7 +67,7 @@ def _of_file(
         # an OME-TIFF in several files opens and closes them as it goes: one page at a time
         ahead = 1 if series.is_multifile else _WORKERS + 1
         jobs = (_paged(source, tif, series, part.of_one_frame(t)) for t in frames)
-        yield from _in_order(pool, jobs, ahead)
+        yield from in_order(pool, jobs, ahead)
 
 
 def _single(source: Source, part: Selection) -> Frame:
@@ -78,20 +77,6 @@ def _single(source: Source, part: Selection) -> Frame:
         return _plain(source, source.raw, first)
     with opened(source.path) as (tif, series):
         return _paged(source, tif, series, first)()
-
-
-def _in_order(pool: ThreadPoolExecutor, jobs: Iterable[Job], ahead: int) -> Iterator[Frame]:
-    running: deque[Future[Frame]] = deque()
-    try:
-        for job in jobs:
-            running.append(pool.submit(job))
-            if len(running) >= ahead:
-                yield running.popleft().result()
-        while running:
-            yield running.popleft().result()
-    finally:
-        for future in running:
-            future.cancel()
 
 
 def _plain(source: Source, raw: Raw, part: Selection) -> Frame:

@@ -8,6 +8,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from cyto.errors import ChannelError, nearest
+from cyto.io._bioio import READERS
+from cyto.io._zarr_nodes import is_zarr
 
 SUFFIXES = (".tif", ".tiff", ".btf", ".tf8")
 _MAGIC = re.compile(r"[*?\[]")
@@ -23,7 +25,8 @@ def natural_key(path: str) -> tuple[list[tuple[int, int, str]], str]:
 def find_files(path: str) -> tuple[str, ...]:
     """Give the files of a file, a glob or a folder, in natural order, as absolute paths.
 
-    A name that exists is taken as it is, even if it holds ``*``, ``?`` or ``[``.
+    A name that exists is taken as it is, even if it holds ``*``, ``?`` or ``[``. A folder of a
+    Zarr hierarchy is one image, given as it is.
 
     Raises
     ------
@@ -41,17 +44,15 @@ def find_files(path: str) -> tuple[str, ...]:
 
 
 def _in_folder(folder: Path) -> tuple[str, ...]:
-    if any((folder / name).exists() for name in (".zattrs", ".zgroup", "zarr.json")):
-        raise ChannelError(
-            f"{folder} is a Zarr image, which this version cannot read",
-            path=str(folder),
-            hint="export it as an OME-TIFF",
-        )
+    if is_zarr(folder):
+        return (str(folder.absolute()),)
     names = [p for p in folder.iterdir() if p.is_file() and not p.name.startswith(".")]
     images = [p for p in names if p.suffix.lower() in SUFFIXES]
+    images = images or [p for p in names if p.suffix.lower() in READERS]
     if not images:
+        zarr = ", and is no Zarr image: it has no zarr.json, .zgroup or .zarray"
         raise ChannelError(
-            f"the folder {folder} holds no TIFF files",
+            f"the folder {folder} holds no TIFF files{zarr * ('.zarr' in folder.suffixes)}",
             path=str(folder),
             hint=_holds(names) or "it is empty",
         )
@@ -60,7 +61,7 @@ def _in_folder(folder: Path) -> tuple[str, ...]:
 
 def _matching(pattern: str) -> tuple[str, ...]:
     found = [Path(p) for p in glob.glob(pattern, recursive=True)]  # noqa: PTH207 (absolute pattern)
-    files = [p for p in found if p.is_file()]
+    files = [p for p in found if p.is_file() or is_zarr(p)]
     if not files:
         fixed = Path(_MAGIC.split(pattern, maxsplit=1)[0] + "_").parent
         there = _holds(fixed.iterdir()) if fixed.is_dir() else _sibling(fixed / "_")

@@ -5,8 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
+
+Reader = Literal["tiff", "zarr", "bioio"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,12 +45,12 @@ class Raw:
 
 @dataclass(frozen=True, kw_only=True)
 class Source:
-    """One image file that was looked at.
+    """One image file, or folder of a Zarr image, that was looked at.
 
     Parameters
     ----------
     path
-        The file that was opened.
+        The file or folder that was opened.
     files
         All files that hold its pixels (an OME-TIFF may point to others).
     axes
@@ -64,6 +67,12 @@ class Source:
         What the file says; ``None`` when it says nothing.
     channel_names
         One name for every channel; empty when the file has none.
+    reader
+        What reads its pixels.
+    folder
+        Where `files` lie when their names say which pixels they hold (Zarr); else empty.
+    scene
+        Which image of a file with several; ``None`` is the only one.
     """
 
     path: str
@@ -76,6 +85,13 @@ class Source:
     pixel_size_um: float | None = None
     frame_interval_s: float | None = None
     channel_names: tuple[str, ...] = ()
+    reader: Reader = "tiff"
+    folder: str = ""
+    scene: int | None = None
+
+    def named(self, names: Sequence[str]) -> Source:
+        """Give the same source with the names of its channels."""
+        return replace(self, channel_names=tuple(names))
 
     def size(self, axis: str) -> int:
         """Give the number of pixels along *axis*; 1 when the file does not have it."""

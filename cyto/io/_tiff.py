@@ -10,39 +10,10 @@ import tifffile
 from cyto.errors import ChannelError
 from cyto.io._axes import describe, resolve_axes
 from cyto.io._calibration import Calibration, from_imagej, from_ome, from_tags
-from cyto.io._files import find_files
 from cyto.io._layout import Source
 from cyto.io._opening import opened
 from cyto.io._segments import raw_pixels
 from cyto.io._truncation import check_directory, check_pages, check_raw
-
-
-def find_sources(path: str, *, axes: str | None, pick: bool, calibrate: bool) -> tuple[Source, ...]:
-    """Look at all files behind a channel's path, which must be alike.
-
-    Parameters are those of `find_files` and `inspect_tiff`.
-
-    Raises
-    ------
-    ChannelError
-        Nothing there, unreadable, or a file that differs from the first; names it.
-    """
-    sources: list[Source] = []
-    for file in find_files(path):
-        source = inspect_tiff(file, axes, pick=pick, calibrate=calibrate)
-        _check_alike(sources[0] if sources else source, source)
-        sources.append(source)
-    return tuple(sources)
-
-
-def _check_alike(first: Source, other: Source) -> None:
-    if (first.axes, first.shape, first.dtype) != (other.axes, other.shape, other.dtype):
-        raise ChannelError(
-            f"frames differ: {other.path} is {other.dtype_name} {other.shape},"
-            f" {first.path} is {first.dtype_name} {first.shape}",
-            path=other.path,
-            hint="keep frames of one movie in a folder of their own, or choose them by a glob",
-        )
 
 
 def inspect_tiff(path: str, axes: str | None, pick: bool, calibrate: bool) -> Source:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from cyto.core.request import Ref
 from cyto.errors import ChannelError
-from cyto.io._layout import Selection, Source, select_raw
+from cyto.io._in_place import in_place
+from cyto.io._layout import Selection, Source
 from cyto.io._selection import select
 
 
@@ -22,7 +24,7 @@ class ChannelSpec:
     name
         The channel's name in the pipeline; also the name of the file that `materialize` writes.
     path
-        Absolute path of a file or a folder of frames, or a glob of them.
+        Absolute path of a file, a folder of frames or an OME-Zarr folder, or a glob of them.
     channel
         Which one of a file with several: an index from 0, or its name in the file.
     frames
@@ -33,6 +35,8 @@ class ChannelSpec:
         One letter of ``TCZYX`` for every dimension of the file, where the file is wrong or silent.
     pixel_size_um, frame_interval_s
         Replace what the file says; the interval is that of the file, before *frames* steps.
+    scene
+        Which image of an ND2, CZI, LIF or Zarr with several: a number from 0, or its name.
     """
 
     name: str
@@ -43,6 +47,7 @@ class ChannelSpec:
     axes: str | None = None
     pixel_size_um: float | None = None
     frame_interval_s: float | None = None
+    scene: int | str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,7 +59,8 @@ class Channel:
     spec
         What the user wrote.
     files
-        Absolute paths of all files that hold its pixels, in natural order.
+        Absolute paths of all files that hold its pixels, in natural order; for a Zarr image
+        those of the level that is read, its chunks and their metadata.
     shape
         (T, Y, X) after selection; a single frame has T = 1.
     dtype
@@ -82,15 +88,15 @@ def inspect_channel(spec: ChannelSpec) -> Channel:
     Raises
     ------
     ChannelError
-        Nothing there, not a TIFF, truncated, frames that differ, several channels and none
-        picked, colour, a Z stack, or a selection that the image does not have; the message says
-        which, the hint what to do.
+        Nothing there, no image, truncated, a format whose library is not installed, frames that
+        differ, several channels and none picked, colour, a Z stack, or a selection that the image
+        does not have; the message says which, the hint what to do.
 
     Notes
     -----
     Opens every file of a folder: about 0.3 ms each on a local disk.
     """
-    from cyto.io._tiff import find_sources
+    from cyto.io._sources import find_sources
 
     try:
         sources = find_sources(
@@ -98,6 +104,7 @@ def inspect_channel(spec: ChannelSpec) -> Channel:
             axes=spec.axes,
             pick=spec.channel is not None,
             calibrate=spec.pixel_size_um is None,
+            scene=spec.scene,
         )
         first = sources[0]
         part = select(first, len(sources), spec.channel, spec.frames, spec.crop)
@@ -123,7 +130,8 @@ def materialize(channel: Channel, folder: Path) -> Ref:
 
     Plain numbers are used where they are, in the user's own file: picks, frames and crops are
     then offsets and strides, and nothing is written. Everything else (compressed, big-endian,
-    several files) is decoded into ``<folder>/<name>.npy``, which appears whole.
+    several files, other formats than TIFF) is decoded into ``<folder>/<name>.npy``, which
+    appears whole.
 
     Returns
     -------
@@ -138,10 +146,10 @@ def materialize(channel: Channel, folder: Path) -> Ref:
     -----
     Holds a few frames in memory at most.
     """
-    from cyto.io._decoding import read_frames
     from cyto.io._npy import write_npy
+    from cyto.io._reading import read_frames
 
-    raw = _mappable(channel)
+    raw = in_place(channel.sources, channel.selection)
     if raw is not None:
         return raw
     path = folder / f"{channel.spec.name}.npy"
@@ -157,7 +165,8 @@ def materialize(channel: Channel, folder: Path) -> Ref:
 def channel_digest(channel: Channel, memory: Path) -> str:
     """Hash what a channel gives to a task: its files' contents, its selection, its calibration.
 
-    Paths and names are no part of it: a file that was moved is still the same.
+    Paths and names are no part of it: a file that was moved is still the same. In a Zarr image
+    names count, as they say where in the image a chunk lies.
 
     Parameters
     ----------
@@ -174,27 +183,14 @@ def channel_digest(channel: Channel, memory: Path) -> str:
 
     from cyto.io.digests import digest_files
 
-    whole = {
+    whole: dict[str, object] = {
         "files": digest_files(channel.files, memory),
         "axes": channel.sources[0].axes,
         "selection": asdict(channel.selection),
         "calibration": [channel.pixel_size_um, channel.frame_interval_s],
     }
+    if channel.sources[0].folder:
+        whole["names"] = [os.path.relpath(f, s.folder) for s in channel.sources for f in s.files]
+    if channel.sources[0].scene is not None:
+        whole["scene"] = channel.sources[0].scene
     return xxhash.xxh3_128(json.dumps(whole, sort_keys=True).encode()).hexdigest()
-
-
-def _mappable(channel: Channel) -> Ref | None:
-    if len(channel.sources) != 1 or channel.sources[0].raw is None:
-        return None
-    raw = select_raw(channel.sources[0].axes, channel.sources[0].raw, channel.selection)
-    if not raw.is_mappable:
-        return None
-    return Ref(
-        "image",
-        "array",
-        path=raw.path,
-        dtype=raw.dtype,
-        shape=raw.shape,
-        strides=raw.strides,
-        offset=raw.offset,
-    )

@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import numpy as np
 
 from cyto.errors import TaskOutputError
 from cyto.io._atomic import replacing
+from cyto.io._pixels import Array, Compression
 from cyto.io.images import Context, write_ome_tiff
+
+Form = Literal["ome-tiff", "ome-zarr"]
 
 
 def export_value(
@@ -24,13 +27,16 @@ def export_value(
     frame_interval_s: float | None = None,
     channel: str | None = None,
     parquet: bool = False,
+    form: Form | None = None,
+    compression: Compression | None = None,
 ) -> Path:
     """Write one value for people.
 
     ==================  ====================================================
     kind                file
     ==================  ====================================================
-    image, label        ``<name>.ome.tif``, calibrated
+    image, label        ``<name>.ome.tif``, calibrated; when asked
+                        the folder ``<name>.ome.zarr``
     dataframe           ``<name>.csv``, and ``<name>.parquet`` when asked
     network             ``<name>.graphml``
     value               ``<name>.json``
@@ -49,10 +55,14 @@ def export_value(
         Written into images.
     parquet
         Write a table as Parquet beside the CSV.
+    form
+        ``ome-tiff`` (the default) or ``ome-zarr``, for images and labels alone.
+    compression
+        Of images and labels: ``zstd`` (the default), ``zlib`` for old readers, ``none``.
 
     Returns
     -------
-    Path of the file (the CSV for a table).
+    Path of the file (the CSV for a table, the folder for an OME-Zarr).
 
     Raises
     ------
@@ -60,12 +70,10 @@ def export_value(
         The value is not of its kind, or no file can hold it.
     """
     if kind in {"image", "label"}:
-        path = folder / f"{name}.ome.tif"
         context = Context(
             pixel_size_um=pixel_size_um, frame_interval_s=frame_interval_s, channel=channel
         )
-        write_ome_tiff(path, np.asanyarray(cast("Any", value)), context, label=kind == "label")
-        return path
+        return _image(value, kind == "label", folder, name, context, form, compression)
     if kind == "dataframe":
         return _table(value, folder, name, parquet)
     if kind == "network":
@@ -79,6 +87,31 @@ def export_value(
     if kind == "file":
         return _file(Path(str(value)), folder, name)
     raise TaskOutputError(f"is of the unknown kind {kind!r}", key=name)
+
+
+def _image(
+    value: object,
+    label: bool,
+    folder: Path,
+    name: str,
+    context: Context,
+    form: str | None,
+    compression: Compression | None,
+) -> Path:
+    array: Array = np.asanyarray(cast("Any", value))
+    if form == "ome-zarr":
+        from cyto.io.ome_zarr import write_ome_zarr
+
+        path = folder / f"{name}.ome.zarr"
+        write_ome_zarr(path, array, context, label=label, compression=compression)
+        return path
+    if form not in {None, "ome-tiff"}:
+        raise TaskOutputError(
+            f"cannot be written as {form!r}", key=name, hint="write ome-tiff or ome-zarr"
+        )
+    path = folder / f"{name}.ome.tif"
+    write_ome_tiff(path, array, context, label=label, compression=compression)
+    return path
 
 
 def _table(value: object, folder: Path, name: str, parquet: bool) -> Path:

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-import mmap
-from collections.abc import Iterator
+import importlib.util
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from cyto.errors import TaskOutputError
 from cyto.io._atomic import replacing
+from cyto.io._pixels import (
+    Array,
+    Compression,
+    as_movie,
+    check_label,
+    refused_compression,
+    value_range,
+)
+from cyto.io._streaming import streamed
 
-Array = npt.NDArray[Any]
 _CLASSIC_BYTES = (1 << 32) - (1 << 26)
 _OME = {"uint8", "uint16", "uint32", "int8", "int16", "int32", "float32", "float64"}
 
@@ -36,10 +42,16 @@ class Context:
     channel: str | None = None
 
 
-def write_ome_tiff(path: Path, array: Array, context: Context, *, label: bool = False) -> None:
+def write_ome_tiff(
+    path: Path,
+    array: Array,
+    context: Context,
+    *,
+    label: bool = False,
+    compression: Compression | None = None,
+) -> None:
     """Write a (T, Y, X) or (Y, X) array; the same array always gives the same bytes.
 
-    zstd level 1 with a predictor, or zlib where the package imagecodecs is not installed;
     BigTIFF from 4 GB on. Types that OME does not have are written in the nearest that holds
     every value: labels as uint32, 64-bit integers as 32-bit ones where they fit, else as float64.
 
@@ -53,60 +65,47 @@ def write_ome_tiff(path: Path, array: Array, context: Context, *, label: bool = 
         Calibration.
     label
         Whether values are object numbers: never turned into floats.
+    compression
+        ``zstd``, level 1 with a predictor; ``zlib``, which old readers know, with a predictor
+        for integers; ``none``. ``None`` is zstd, or zlib where imagecodecs is not installed.
 
     Raises
     ------
     TaskOutputError
-        Not (T, Y, X), without pixels, complex, or a label that does not fit 32 bits.
+        Not (T, Y, X), without pixels, complex, a label that does not fit 32 bits, or a
+        compression that cannot be written.
     """
     import tifffile
 
-    frames = array[None] if array.ndim == 2 else array
-    if frames.ndim != 3 or not frames.size or frames.dtype.kind not in "buif":
-        raise TaskOutputError(
-            f"cannot be written as an image: {array.dtype} {array.shape}",
-            key=path.name.removesuffix(".ome.tif"),
-            hint="an image is (T, Y, X) of real numbers, with at least one pixel",
-        )
+    frames = as_movie(array, path.name.removesuffix(".ome.tif"))
     dtype = _stored_dtype(frames, label, path)
+    options = _compression(dtype, compression, path.name.removesuffix(".ome.tif"))
     with (
         replacing(path) as temporary,
         tifffile.TiffWriter(temporary, ome=True, bigtiff=_is_big(frames, dtype)) as writer,
     ):
         writer.write(
-            _streamed(frames, dtype),
+            streamed(frames, dtype),
             shape=frames.shape,
             dtype=dtype,
             photometric="minisblack",
             metadata=_metadata(frames, dtype, context, path),
-            **_compression(dtype),
+            **options,
             **_resolution(context.pixel_size_um),
         )
 
 
-def _streamed(frames: Array, dtype: np.dtype[Any]) -> Iterator[Array]:
-    """Give frame after frame, and let go of what was read of a memory-mapped file."""
-    root: object = frames
-    while isinstance(root, np.ndarray):
-        root = root.base
-    for frame in frames:
-        yield np.ascontiguousarray(frame, dtype=dtype)
-        # pages that were written to would be lost
-        if isinstance(root, mmap.mmap) and memoryview(root).readonly:
-            root.madvise(mmap.MADV_DONTNEED)
-
-
 def _stored_dtype(frames: Array, label: bool, path: Path) -> np.dtype[Any]:
     dtype: np.dtype[Any] = frames.dtype.newbyteorder("=")
-    if label and dtype.kind == "f":
-        raise TaskOutputError(f"is a label image of {dtype}", key=path.name, hint="use integers")
+    if label:
+        check_label(dtype, path.name.removesuffix(".ome.tif"))
     if dtype.kind == "b":
         return np.dtype(np.uint8)
     if dtype.name in _OME and not (label and dtype.kind == "i"):
         return dtype
     if dtype.kind == "f":
         return np.dtype(np.float32 if dtype.itemsize < 4 else np.float64)
-    low, high = _range(frames)
+    low, high = value_range(frames)
     for name in ("uint32",) if label else ("int32", "uint32"):
         if np.iinfo(name).min <= low and high <= np.iinfo(name).max:
             return np.dtype(name)
@@ -119,24 +118,28 @@ def _stored_dtype(frames: Array, label: bool, path: Path) -> np.dtype[Any]:
     return np.dtype(np.float64)
 
 
-def _range(frames: Array) -> tuple[int, int]:
-    ends = [(int(frame.min()), int(frame.max())) for frame in _streamed(frames, frames.dtype)]
-    return min(low for low, _ in ends), max(high for _, high in ends)
-
-
 def _is_big(frames: Array, dtype: np.dtype[Any]) -> bool:
     """Whether the file may pass 4 GB, with a little for what does not compress."""
     return frames.size * dtype.itemsize * 33 // 32 + len(frames) * 4096 > _CLASSIC_BYTES
 
 
-def _compression(dtype: np.dtype[Any]) -> dict[str, Any]:
-    try:
-        import imagecodecs  # noqa: F401
-    except ImportError:
-        # tifffile falls back on Python's zlib, and on NumPy for the predictor of integers
-        integers = dtype.kind in "ui"
-        return {"compression": "zlib", "compressionargs": {"level": 1}, "predictor": integers}
-    return {"compression": "zstd", "compressionargs": {"level": 1}, "predictor": True}
+def _compression(dtype: np.dtype[Any], asked: str | None, name: str) -> dict[str, Any]:
+    installed = importlib.util.find_spec("imagecodecs") is not None
+    kind = asked or ("zstd" if installed else "zlib")
+    if kind == "none":
+        return {}
+    if kind == "zlib":
+        # what every reader knows; tifffile needs no imagecodecs for it
+        return {
+            "compression": kind,
+            "compressionargs": {"level": 1},
+            "predictor": dtype.kind in "ui",
+        }
+    if kind != "zstd":
+        raise refused_compression(kind, name)
+    if not installed:
+        raise refused_compression(kind, name, "imagecodecs")
+    return {"compression": kind, "compressionargs": {"level": 1}, "predictor": True}
 
 
 def _metadata(

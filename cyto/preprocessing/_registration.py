@@ -18,6 +18,8 @@ Spectrum = NDArray[np.complex64]
 Drift = NDArray[np.float64]
 STEP_PX, REACH_PX = 0.1, 1.0
 """Spacing and half width of the grid of shifts around the best whole pixel."""
+LEAST_OVERLAP_PX = 16
+"""Of two frames, along each axis, to be compared once more where they overlap."""
 
 
 class Correlator:
@@ -32,7 +34,7 @@ class Correlator:
     """
 
     def __init__(self, shape: tuple[int, ...], smoothing_px: float) -> None:
-        self._shape = [scipy.fft.next_fast_len(length, real=True) for length in shape]
+        self._shape = [scipy.fft.next_fast_len(max(1, length), real=True) for length in shape]
         # towards the edges less counts: what is cut off there differs from frame to frame
         y, x = (np.hanning(length + 2)[1:-1].astype(np.float32) for length in shape)
         self._window = np.outer(y, x)
@@ -109,20 +111,40 @@ def measure(
     """Give drift along y and x, px, and correlation of each frame, (T, 3)."""
     correlator = Correlator(movie.shape[1:], smoothing_px)
     found = np.zeros((len(movie), 3))
-    reference: Optional[Spectrum] = None
-    start = drift = np.zeros(2)
+    reference: Optional[tuple[Array, Spectrum]] = None
+    start = drift = np.zeros(2)  # of the reference, of the last frame
     for index, frame in enumerate(frames(movie)):
         spectrum = correlator.spectrum(frame)
         height = 0.0
-        if spectrum is not None and reference is None:
-            height, start = float(index == 0), drift
-        elif spectrum is not None and reference is not None:
-            moved, height = correlator.shift(reference, spectrum, drift - start, max_step_px)
-            drift = start + moved
+        if spectrum is not None and reference is not None:
+            moved, height = correlator.shift(reference[1], spectrum, drift - start, max_step_px)
+            moved, height = _once_more(reference[0], frame, moved, height, smoothing_px)
+            reach = np.inf if max_step_px is None else max_step_px
+            drift = np.clip(start + moved, drift - reach, drift + reach)
+        elif spectrum is not None:
+            height = float(index == 0)
         found[index] = *drift, height
         if spectrum is not None and (previous or reference is None):
-            reference, start = spectrum, drift
+            reference, start = (np.array(frame), spectrum), drift
     return found
+
+
+def _once_more(
+    first: Array, second: Array, moved: Drift, height: float, smoothing_px: float
+) -> tuple[Drift, float]:
+    """Compare two frames where they overlap, or their windows would pull the shift towards 0."""
+    whole = np.rint(moved).astype(int)
+    overlap = [length - abs(step) for length, step in zip(first.shape, whole)]
+    if not whole.any() or min(overlap) < LEAST_OVERLAP_PX:
+        return moved, height
+    here = tuple(slice(max(0, -w), max(0, -w) + n) for w, n in zip(whole, overlap))
+    there = tuple(slice(max(0, w), max(0, w) + n) for w, n in zip(whole, overlap))
+    correlator = Correlator(tuple(overlap), smoothing_px)
+    one, other = correlator.spectrum(first[here]), correlator.spectrum(second[there])
+    if one is None or other is None:
+        return moved, height
+    rest, height = correlator.shift(one, other, np.zeros(2), 2.0)
+    return whole + rest, height
 
 
 def move_back(movie: Array, drift: Drift) -> Array:

@@ -44,7 +44,7 @@ class Registration(PipelineTask):
 
     Notes
     -----
-    About 15 ms per frame of 1024² for the drift and 7 ms for each channel that is moved, on one
+    About 35 ms per frame of 1024² for the drift and 7 ms for each channel that is moved, on one
     core. Channels keep their type; cubic interpolation, the edge's values beyond the edge. Whole
     pixels are moved without interpolation. A frame without contrast keeps the drift of the one
     before it, at a correlation of 0. Patterns that stay with the camera (dust, hot pixels, uneven

@@ -24,6 +24,7 @@ from queue import SimpleQueue
 from typing import IO, Any, Optional
 
 from cyto.core.request import Ref, TaskRequest, TaskResult
+from cyto.runners.monitor import go_on_below_a_monitor
 
 _LIBRARIES = (
     "numpy", "scipy", "skimage", "cv2", "pandas", "pyarrow", "networkx", "torch", "cellpose",
@@ -33,11 +34,12 @@ _LIBRARIES = (
 
 def main(argv: Optional[list[str]] = None) -> int:
     """Run one request, or serve many; give the exit code."""
-    if os.getpid() == 1:
-        _leave_init_to_another()
     args = sys.argv[1:] if argv is None else argv
     if args == ["--serve"]:
+        go_on_below_a_monitor(watch_stdin=True)
         return serve()
+    if os.getpid() == 1:
+        go_on_below_a_monitor(watch_stdin=False)
     if len(args) != 1 or args[0].startswith("-"):
         sys.stderr.write(f"{__doc__}\n")
         return 0 if args in (["-h"], ["--help"]) else 2
@@ -69,7 +71,8 @@ def answer(request: TaskRequest) -> TaskResult:
     """Run one request and write its result, whatever happens."""
     _forget_peak()
     wall, cpu = time.perf_counter(), time.process_time()
-    before, folder = dict(os.environ), os.getcwd()
+    before, folder, mask = dict(os.environ), os.getcwd(), os.umask(0)
+    os.umask(mask)
     outputs: dict[str, Ref] = {}
     failure: dict[str, Any] = {}
     try:
@@ -83,6 +86,7 @@ def answer(request: TaskRequest) -> TaskResult:
             with contextlib.suppress(ValueError, OSError, AttributeError):
                 stream.flush()
         os.chdir(folder)
+        os.umask(mask)
         if dict(os.environ) != before:
             os.environ.clear()
             os.environ.update(before)
@@ -164,33 +168,12 @@ def _where(error: BaseException) -> str:
 def _listen(questions: IO[str], queue: SimpleQueue[str]) -> None:
     for line in questions:
         queue.put(line)
-    # whoever asked is gone or content: nobody needs this process, nor what its tasks left
-    try:
-        if os.getpgrp() == os.getpid():
-            os.killpg(os.getpgrp(), 9)
-    finally:
-        os._exit(0)
+    os._exit(0)  # whoever asked is gone or content; the monitor ends what tasks left
 
 
 def _reply(replies: IO[str], message: Mapping[str, Any]) -> None:
     replies.write(json.dumps(message) + "\n")
     replies.flush()
-
-
-def _leave_init_to_another() -> None:
-    """Go on as a child of process 1, which only waits.
-
-    The kernel shields a container's process 1 from its own signals: a crash there would be
-    ignored, or loop, instead of ending it. Orphans of the tool are collected, too.
-    """
-    child = os.fork()
-    if not child:
-        return
-    while True:
-        pid, status = os.wait()
-        if pid == child:
-            number = status & 0x7F
-            os._exit(128 + number if number else status >> 8)
 
 
 def _stream(number: int) -> IO[str]:

@@ -99,7 +99,8 @@ class DockerRunner:
             Mount(source=f"{spec.scratch}/tmp", target="/tmp", writable=True),  # noqa: S108 - inside
         ]
         return [
-            self.program, "run", "--interactive", "--name", spec.name,
+            self.program, "run", *([] if spec.watched else ["--rm"]),
+            "--interactive", "--name", spec.name,
             "--label", f"{_LABEL}={spec.owner}",
             *self._user(spec.user),
             "--network", "host" if placement.network else "none",

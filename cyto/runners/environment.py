@@ -47,6 +47,8 @@ class WorkerSpec:
         A private folder of the host for the worker's temporary files.
     user
         The caller's uid and gid.
+    watched
+        Whether a driver asks how the worker ended, and removes what is left of it.
     owner
         The driver, as `owner_label` names it, so that what a dead one left can be removed.
     """
@@ -59,6 +61,7 @@ class WorkerSpec:
     scratch: str = ""
     user: tuple[int, int] = (0, 0)
     owner: str = ""
+    watched: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)

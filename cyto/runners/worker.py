@@ -116,10 +116,10 @@ class Worker:
         """Whether a process waits for requests."""
         return self._child is not None
 
-    def command(self, *args: str) -> list[str]:
+    def command(self, *args: str, watched: bool = True) -> list[str]:
         """Give the command that runs the worker with *args* in its environment."""
         module = () if self.environment.sees_host else _MODULE
-        return self.environment.wrap(self.spec, [*module, *args])
+        return self.environment.wrap(replace(self.spec, watched=watched), [*module, *args])
 
     def run(self, request: TaskRequest, *, stop: threading.Event | None = None) -> TaskResult:
         """Run one request and wait for its result.
@@ -139,8 +139,8 @@ class Worker:
         seen = request if self.environment.sees_host else request.moved(self._move)
         text = json.dumps(seen.to_json())
         job.request.write_text(text, encoding="utf-8")
-        inside = f"{seen.folder}/{job.request.name}"
-        job.command.write_text(shlex.join(self.command(inside)) + "\n", encoding="utf-8")
+        by_hand = self.command(f"{seen.folder}/{job.request.name}", watched=False)
+        job.command.write_text(shlex.join(by_hand) + "\n", encoding="utf-8")
         started = time.monotonic()
         ending: Ending | None
         try:

@@ -18,11 +18,12 @@ if TYPE_CHECKING:
     Labels = NDArray[np.int32]
 
 _flood_from: Callable[..., Any] = skimage.segmentation.watershed
-_reconstruct: Callable[..., Any] = skimage.morphology.reconstruction
 _local_maxima: Callable[..., Any] = skimage.morphology.local_maxima
 
 BINS = 4096
 """Of the histogram that thresholds are computed from."""
+SQUARE = np.ones((3, 3), np.uint8)
+"""A pixel and its eight neighbours."""
 
 
 @dataclass(frozen=True)
@@ -197,10 +198,20 @@ def _disk(radius_px: float) -> Mask:
 
 def _h_maxima(depth: Image, mask: Mask, height_px: float) -> Labels:
     """Give numbers to the maxima that stand at least *height_px* above the way to a higher one."""
-    lowered = _reconstruct(depth - np.float32(height_px), depth, method="dilation")
+    # the background fills up to 0 wherever one cell is deeper than the height: it may start so
+    lowered = reconstruct(np.maximum(depth - np.float32(height_px), np.float32(0)), depth)
     domes = _local_maxima(lowered, connectivity=2).astype(np.uint8) & mask
     _, seeds = cv2.connectedComponents(domes, connectivity=8, ltype=cv2.CV_32S)
     return np.asarray(seeds, np.int32)
+
+
+def reconstruct(seed: Image, ceiling: Image) -> Image:
+    """Let *seed* flow to all neighbours, under *ceiling*, until nothing moves any more."""
+    while True:
+        grown = np.minimum(cv2.dilate(seed, SQUARE), ceiling)
+        if np.array_equal(grown, seed):
+            return seed
+        seed = grown
 
 
 def _flood(relief: Image, seeds: Labels, pieces: Labels) -> Labels:

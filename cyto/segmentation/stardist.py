@@ -49,7 +49,7 @@ class StarDist(PipelineTask):
     Notes
     -----
     The model is loaded once per process. Frames longer than 2048 px are seen in tiles. About
-    1.5 s per 1024² frame on two cores for a published model, 0.1 s on a GPU, which is used where
+    1.5 s per 1024² frame on two cores for a model of the published size; a GPU is used where
     TensorFlow sees one. On the CPU the same libraries and number
     of threads give the same bits.
 

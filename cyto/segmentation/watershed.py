@@ -56,7 +56,7 @@ class Watershed(PipelineTask):
     Notes
     -----
     About 60 ms and 40 bytes per pixel for a frame of 1024² with 500 cells on one core
-    (``h_maxima`` 0.5 s). No randomness: the same libraries give the same bits.
+    (``h_maxima`` 0.1 s). No randomness: the same libraries give the same bits.
 
     References
     ----------

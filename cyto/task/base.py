@@ -47,6 +47,8 @@ class PipelineTask:
     """Of what kind any further, freely named inputs are; ``None`` takes none."""
     outputs: ClassVar[Mapping[str, Port]] = {}
     """What it gives, by key."""
+    more_outputs: ClassVar[Optional[Port]] = None
+    """Of what kind outputs under the names of its further inputs are; ``None`` gives none."""
     libraries: ClassVar[Sequence[str]] = ()
     """Modules that it imports when it runs; looked for before anything runs."""
     framewise: ClassVar[bool] = False
@@ -132,6 +134,19 @@ class PipelineTask:
 
 def run_checked(task: PipelineTask, data: TaskData) -> dict[str, Any]:
     """Run *task* in this process, its input and output checked against what it declares."""
+    ready = checked_inputs(task, data)
+    result = task.run_baremetal(ready)
+    return dict(check_outputs(result, task.outputs, type(task).__name__, task.more_outputs))
+
+
+def checked_inputs(task: PipelineTask, data: TaskData) -> dict[str, Any]:
+    """Give *data* in the form that the task declares; what is optional and not there is left out.
+
+    Raises
+    ------
+    TaskInputError
+        Something does not fit; shows what was received.
+    """
     name = type(task).__name__
     ready: dict[str, Any] = {}
     for key, port in task.inputs.items():
@@ -141,10 +156,9 @@ def run_checked(task: PipelineTask, data: TaskData) -> dict[str, Any]:
     for key, value in data.items():
         if key in task.inputs:
             continue
-        if key not in CONTEXT_KEYS and task.more_inputs is not None:
-            value = require(data, key, task.more_inputs, name)  # noqa: PLW2901
-        ready[key] = value
-    return dict(check_outputs(task.run_baremetal(ready), task.outputs, name))
+        further = None if key in CONTEXT_KEYS else task.more_inputs
+        ready[key] = value if further is None else require(data, key, further, name)
+    return ready
 
 
 def _signature(parameters: Mapping[str, Parameter]) -> inspect.Signature:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Optional
 
 from cyto._typing import Kind, TaskData
 from cyto.errors import TaskInputError, TaskOutputError
 from cyto.runners.exchange import as_travelled
 
-CONTEXT_KEYS = ("pixel_size_um", "frame_interval_s", "channel")
+CARRIED_KEYS = ("pixel_size_um", "frame_interval_s", "channel")
 """Keys that travel with the data from channel to last result, beside the declared ones."""
+
+CONTEXT_KEYS = (*CARRIED_KEYS, "frame_offset")
+"""Those, and the number of the first frame where a task is given a part of a movie."""
 
 
 @dataclass(frozen=True)
@@ -76,8 +79,10 @@ def require_pixel_size(data: TaskData, task: str, because: str) -> float:
     return float(size)
 
 
-def check_outputs(result: Any, outputs: Mapping[str, Port], task: str) -> Mapping[str, Any]:
-    """Check what a task returned against what it declares.
+def check_outputs(
+    result: Any, outputs: Mapping[str, Port], task: str, more: Optional[Port] = None
+) -> Mapping[str, Any]:
+    """Check what a task returned against what it declares; *more* is for any other key.
 
     Raises
     ------
@@ -93,25 +98,30 @@ def check_outputs(result: Any, outputs: Mapping[str, Port], task: str) -> Mappin
     for key, value in result.items():
         if key in CONTEXT_KEYS:
             continue
-        if key not in outputs:
+        port = outputs.get(key, more)
+        if port is None:
             raise TaskOutputError(
                 f"is not declared ({_describe(value)}); declared: {_keys(outputs)}",
                 task=task,
                 key=key,
                 hint="add it to the task's outputs, or do not return it",
             )
-        fault = _fault(value, outputs[key])
+        fault = _fault(value, port)
         if fault:
-            raise TaskOutputError(fault, task=task, key=key, hint=outputs[key].help)
-    for key, port in outputs.items():
-        if key not in result and not port.optional:
+            raise TaskOutputError(fault, task=task, key=key, hint=port.help)
+    for key, declared in outputs.items():
+        if key not in result and not declared.optional:
             raise TaskOutputError(
                 f"is declared and was not returned; returned: {_keys(result)}", task=task, key=key
             )
     return {
-        key: as_travelled(value, outputs[key].kind) if key in outputs else value
+        key: value if key in CONTEXT_KEYS else as_travelled(value, _kind(outputs.get(key, more)))
         for key, value in result.items()
     }
+
+
+def _kind(port: Optional[Port]) -> str:
+    return "value" if port is None else port.kind
 
 
 def _fault(value: Any, port: Port) -> str:

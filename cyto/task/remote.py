@@ -13,8 +13,9 @@ from cyto.core.layout import JobLayout, cache_folder
 from cyto.core.placement import Placement
 from cyto.core.request import Ref, TaskRequest, TaskResult
 from cyto.errors import TaskFailedError, UnavailableError
+from cyto.task.base import checked_inputs
 from cyto.task.code import code_roots, path_parameters
-from cyto.task.ports import CONTEXT_KEYS, require
+from cyto.task.ports import CONTEXT_KEYS
 
 if TYPE_CHECKING:
     from cyto.task.base import PipelineTask
@@ -47,18 +48,20 @@ def run_elsewhere(task: PipelineTask, data: TaskData) -> dict[str, Any]:
             f"a direct call cannot go through {placement.launcher!r}",
             hint="put the task into a pipeline, or leave the launcher out",
         )
+    ready = checked_inputs(task, data)
     environment = get_environment(placement.environment)
     environment.check(placement)
+    dotted = f"{type(task).__module__}.{type(task).__qualname__}"
+    code, paths = code_roots(dotted), path_parameters(type(task), task.params)
+    gpu_ids = _gpus(placement)
     name = f"cyto-call-{uuid.uuid4().hex[:12]}"
     jobs = cache_folder() / "calls" / name
     folder = jobs / "job"
     (folder / "in").mkdir(parents=True)
-    dotted = f"{type(task).__module__}.{type(task).__qualname__}"
-    code, paths = code_roots(dotted), path_parameters(type(task), task.params)
     request = TaskRequest(
         task=dotted,
         params={**task.params, **paths},
-        inputs=_save_inputs(task, data, folder / "in"),
+        inputs=_save_inputs(task, ready, folder / "in"),
         folder=str(folder),
         node=type(task).__name__,
         path_params=tuple(paths),
@@ -70,7 +73,7 @@ def run_elsewhere(task: PipelineTask, data: TaskData) -> dict[str, Any]:
         jobs=jobs,
         readable=tuple(paths.values()),
         code=code,
-        gpu_ids=_gpus(placement),
+        gpu_ids=gpu_ids,
         threads=placement.resources.cpus,
     )
     with Worker(spec, environment) as worker:
@@ -83,15 +86,9 @@ def _save_inputs(task: PipelineTask, data: TaskData, folder: Path) -> Mapping[st
 
     refs = {}
     for key, value in data.items():
-        port = task.inputs.get(key, task.more_inputs)
-        if key in CONTEXT_KEYS or port is None:
-            refs[key] = exchange.save(value, exchange.infer_kind(key, value), folder, key)
-        else:
-            ready = require(data, key, port, type(task).__name__)
-            if ready is not None:
-                refs[key] = exchange.save(ready, port.kind, folder, key)
-    for key, port in task.inputs.items():
-        require(data, key, port, type(task).__name__)
+        port = None if key in CONTEXT_KEYS else task.inputs.get(key, task.more_inputs)
+        kind = exchange.infer_kind(key, value) if port is None else port.kind
+        refs[key] = exchange.save(value, kind, folder, key)
     return refs
 
 

@@ -28,16 +28,10 @@ from cyto.runners.environment import Environment, get_environment
 from cyto.task.loading import call_here
 
 HOSTILE = {
-    "space": "two words",
-    "quotes": 'it\'s "so"',
-    "accent": "Bäume-é-細胞",
-    "newline": "two\nlines",
-    "semicolon": "a;touch b",
-    "comma": "a,b=c",
-    "colon": "a:b:ro",
-    "dash": "-x --help",
-    "shell": "$HOME `id` $(id) * & | > %s {a,b} #",
-    "backslash": "a\\b\\n",
+    "quotes": 'it\'s "so", Bäume é 細胞',
+    "newline": "two\nlines; touch b",
+    "option": "-x,source=a:b:ro",
+    "shell": "$HOME `id` $(id) * & | > %s {a,b} # a\\b\\n",
     "all": "- a'\"é;\n,:$(id)`\\ö",
 }
 """Names that a shell, a mount option or an unwary split would break."""

@@ -24,7 +24,7 @@ class TestApptainer(EnvironmentContract):
     def find_image(cls) -> str:
         return services.image("tasks-sif")
 
-    @pytest.mark.parametrize("name", ["colon", "dash", "all"])
+    @pytest.mark.parametrize("name", ["option", "shell", "all"])
     def test_an_image_of_any_name(self, bench: Bench, image: str, name: str) -> None:
         path = bench.folder / HOSTILE[name] / f"{HOSTILE[name]}.sif"
         path.parent.mkdir()

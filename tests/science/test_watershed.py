@@ -7,6 +7,7 @@ import pytest
 from scipy import ndimage
 from scores import Score, same_partition, score
 from skimage.filters import threshold_li, threshold_otsu
+from skimage.morphology import reconstruction
 
 from cyto.errors import ParameterError
 from cyto.segmentation import _watershed
@@ -81,6 +82,13 @@ def test_one_piece_per_component_equals_scipy(assay):
     found = task({"image": frame})["label"][0]
     assert found.max() == number
     assert same_partition(found, expected)
+
+
+def test_reconstruction_equals_scikit_image(assay):
+    depth = _watershed._depth((assay.cancer[0] > 600).astype(np.uint8))
+    seed = depth - np.random.default_rng(0).random(depth.shape).astype(np.float32) * 4
+    expected = reconstruction(seed, depth, method="dilation")
+    np.testing.assert_array_equal(_watershed.reconstruct(seed, depth), expected)
 
 
 def test_parts_touching_disks():

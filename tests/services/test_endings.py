@@ -175,8 +175,6 @@ def test_out_of_time(project: Project, runner: str) -> None:
     [
         ("exception", ["ValueError: bad pixels", "contract_tasks.py line"]),
         ("segfault", ["SIGSEGV"]),
-        ("system_exit", ["ended its own process"]),
-        ("exit", ["exit code 1"]),
     ],
 )
 def test_it_fails_by_itself(project: Project, runner: str, how: str, words: list[str]) -> None:
