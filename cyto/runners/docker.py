@@ -121,6 +121,10 @@ class DockerRunner:
         state = _parse(run([self.program, "inspect", "--format", "{{json .State}}", spec.name]).out)
         if state.get("OOMKilled"):
             return memory_ending(spec.placement)
+        if code == 137 and not state:
+            return Ending(
+                reason="signal", message="its container was killed and removed by somebody"
+            )
         if code == 125 or not state:
             return Ending(reason="lost", message=f"{self.name} could not run it: {tail(stderr)}")
         if code in {126, 127}:

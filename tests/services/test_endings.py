@@ -39,6 +39,12 @@ class Project:
         """Wait until the bad node has begun its work."""
         log = self.cyto.folder / "output" / "logs" / "bad.log"
         assert services.until(lambda: log.exists() and word in log.read_text(), within_s=60)
+        assert services.until(self._other_has_ended, within_s=60)
+
+    def _other_has_ended(self) -> bool:
+        records = (self.cyto.folder / "output").glob(".cyto/runs/*/events.jsonl")
+        lines = [line for record in records for line in record.read_text().splitlines()]
+        return any('"node_finished", ' in line and '"other"' in line for line in lines)
 
 
 @pytest.fixture
@@ -139,7 +145,8 @@ def test_the_user_stops_it(project: Project, runner: str, number: signal.Signals
         assert "Stopped" in run.said
     output = project.cyto.folder / "output"
     assert not list(output.glob(".cyto/runs/*/jobs/*/bad/out/*")), "no half result"
-    assert not list(output.glob(".cyto/runs/*/jobs/*/.scratch/*")), "no private files"
+    private = output.glob(".cyto/runs/*/jobs/*/.scratch/**/*")
+    assert [path for path in private if path.is_file()] == []
 
 
 @pytest.mark.docker
