@@ -41,11 +41,13 @@ def inspect_bioio(
         The reader is not installed, the file is damaged, or holds no image that pyCyto can use.
     """
     reader = _open(path)
-    number = _pick(path, [str(name) for name in reader.scenes], scene)
     try:
+        number = _pick(path, [str(name) for name in reader.scenes], scene)
         reader.set_scene(number)
         order, whole = str(reader.dims.order), tuple(int(n) for n in reader.dims.shape)
         dtype, calibration = np.dtype(reader.dtype), _calibration(reader)
+    except ChannelError:
+        raise
     except Exception as error:  # every reader has its own errors
         raise _damaged(path, error) from error
     names, shape = resolve_axes(order, whole, asked=axes, pick=pick)

@@ -17,7 +17,7 @@ from cyto.io._indexing import Frame, as_frames, blocks, position_of, where
 from cyto.io._layout import Selection, Source
 from cyto.io._ngff import NAMELESS, axes_of, calibration_of, channel_names_of
 from cyto.io._ordered import in_order
-from cyto.io._zarr_nodes import METADATA, find_image
+from cyto.io._zarr_nodes import METADATA, find_image, understood
 
 if TYPE_CHECKING:
     import zarr
@@ -48,18 +48,21 @@ def inspect_zarr(
 
     Notes
     -----
-    A chunk that is not there is blank, as the format has it; an array without any is refused.
+    A chunk that is not there is blank, as the format has it, not a sign of a truncated copy; only
+    an array without any is refused.
     """
-    image = find_image(Path(path), scene)
+    with understood(Path(path)):
+        image = find_image(Path(path), scene)
+        calibration = calibration_of(image)
     folder = image.array.folder
     array = _open(folder, image.array.meta)
     dtype = np.dtype(array.dtype)
     if dtype.kind not in "buif":
         raise ChannelError(f"{path} has pixels of type {dtype}", hint="save it as real numbers")
-    letters = NAMELESS * array.ndim if axes else axes_of(image, array.ndim)
+    with understood(Path(path)):
+        letters = NAMELESS * array.ndim if axes else axes_of(image, array.ndim)
     names, shape = resolve_axes(letters, array.shape, asked=axes, pick=pick)
     files = _files(folder)
-    calibration = calibration_of(image)
     source = Source(
         path=path,
         files=files,
@@ -72,7 +75,8 @@ def inspect_zarr(
         pixel_size_um=calibration.pixel_size_um() if calibrate else None,
         frame_interval_s=calibration.frame_interval_s,
     )
-    return source.named(channel_names_of(image, source.size("C")))
+    with understood(Path(path)):
+        return source.named(channel_names_of(image, source.size("C")))
 
 
 def read_zarr(source: Source, part: Selection, frames: Iterable[int]) -> Iterator[Frame]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -56,6 +57,19 @@ class Image:
     omero: Mapping[str, Any] = field(default_factory=dict)
 
 
+@contextmanager
+def understood(folder: Path) -> Iterator[None]:
+    """Turn what goes wrong while metadata are followed into a `ChannelError` that says so."""
+    try:
+        yield
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+        raise ChannelError(
+            f"the OME-Zarr metadata of {folder} are damaged: {type(error).__name__}: {error}",
+            path=str(folder),
+            hint="they do not follow the specification: export the image again",
+        ) from error
+
+
 def is_zarr(folder: Path) -> bool:
     """Whether a folder is a part of a Zarr hierarchy."""
     return any((folder / name).is_file() for name in METADATA)
@@ -74,16 +88,9 @@ def find_image(folder: Path, scene: int | str | None) -> Image:
     Raises
     ------
     ChannelError
-        No image, several and none picked, or metadata that no program could follow.
+        No image, or several and none picked.
     """
-    try:
-        return _image(folder, scene)
-    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
-        raise ChannelError(
-            f"the OME-Zarr metadata of {folder} are damaged: {type(error).__name__}: {error}",
-            path=str(folder),
-            hint="they do not follow the specification: export the image again",
-        ) from error
+    return _image(folder, scene)
 
 
 def _image(folder: Path, scene: int | str | None) -> Image:

@@ -16,10 +16,10 @@ from cyto.io._pixels import (
     Compression,
     as_movie,
     check_label,
-    refused_compression,
 )
 from cyto.io._pyramid import halved, level_shapes
 from cyto.io._streaming import streamed
+from cyto.io._zarr_codecs import check_compression, codec_of
 from cyto.io._zarr_dtypes import widened, window, zarr_dtype
 from cyto.io._zarr_nodes import is_zarr
 from cyto.io.images import Context
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     import zarr
 
 _CHUNK_PX = 1024
+# what is blank is written too, so that a chunk that is not there is one that was lost
+_WHOLE: Any = {"write_empty_chunks": True}
 
 
 def write_ome_zarr(
@@ -59,7 +61,8 @@ def write_ome_zarr(
     label
         Whether *image* holds object numbers itself: its sizes are then never averaged.
     compression
-        ``zstd`` level 1 on shuffled bytes (the default), ``zlib`` or ``none``.
+        ``zstd`` level 1 (the default), on shuffled bytes for images, in Blosc's frame, which the
+        Zarr specification itself has; ``zlib`` or ``none``.
 
     Raises
     ------
@@ -73,7 +76,7 @@ def write_ome_zarr(
     Holds one frame and its smaller sizes in memory.
     """
     name = path.name.removesuffix(".zarr").removesuffix(".ome")
-    codec = _codec(compression, name)
+    check_compression(compression, name)
     frames = _movie(image, name, label)
     movies = {key: _movie(value, key, True) for key, value in (labels or {}).items()}
     for key, movie in movies.items():
@@ -81,12 +84,12 @@ def write_ome_zarr(
     _check_place(path, name)
     with replacing_folder(path) as temporary:
         root = _group(temporary)
-        _write_image(root, name, frames, context, codec, label=label, source=False)
+        _write_image(root, name, frames, context, compression, label=label, source=False)
         if movies:
             inside = root.create_group("labels", attributes=labels_attributes(list(movies)))
             for key, movie in movies.items():
                 group = inside.create_group(key)
-                _write_image(group, key, movie, context, codec, label=True, source=True)
+                _write_image(group, key, movie, context, compression, label=True, source=True)
 
 
 def _write_image(
@@ -94,13 +97,14 @@ def _write_image(
     name: str,
     frames: Array,
     context: Context,
-    codec: Any,
+    compression: str | None,
     *,
     label: bool,
     source: bool,
 ) -> None:
     dtype = zarr_dtype(frames, name, label)
     shapes = level_shapes(*frames.shape[1:])
+    codec = codec_of(compression, label)
     levels = [_level(group, n, (len(frames), *yx), dtype, codec) for n, yx in enumerate(shapes)]
     low, high = np.inf, -np.inf
     for t, frame in enumerate(streamed(frames, dtype)):
@@ -129,8 +133,7 @@ def _level(
         compressors=codec,
         fill_value=0,
         dimension_names=list(AXES),
-        # what is blank is written too, so that a chunk that is not there is one that was lost
-        config=ArrayConfig(order="C", write_empty_chunks=True),
+        config=_WHOLE,
     )
 
 
@@ -138,24 +141,6 @@ def _group(folder: Path) -> zarr.Group:
     import zarr
 
     return zarr.create_group(zarr.storage.LocalStore(folder), zarr_format=3)
-
-
-def _codec(compression: str | None, name: str) -> Any:
-    try:
-        from zarr import codecs
-    except ImportError as error:
-        raise TaskOutputError(
-            "cannot be written as OME-Zarr: the package zarr is not installed",
-            key=name,
-            hint="pip install 'pycyto[zarr]' (Python 3.11 or newer)",
-        ) from error
-    if compression == "none":
-        return None
-    if compression == "zlib":
-        return codecs.GzipCodec(level=1)
-    if compression in {None, "zstd"}:
-        return codecs.BloscCodec(cname="zstd", clevel=1, shuffle="shuffle")
-    raise refused_compression(str(compression), name)
 
 
 def _movie(array: Array, name: str, label: bool) -> Array:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -61,3 +62,40 @@ def here(tmp_path: Path) -> Folder:
 def movie_fixture():
     """Give the function that makes movies."""
     return movie
+
+
+def write_zarr(folder, whole, axes, *, version="0.5", attributes=None, scale=None, **options):
+    """Write an OME-Zarr of one level with zarr itself, its metadata by hand.
+
+    *axes* are mappings or single letters; *attributes* are put beside ``multiscales``.
+    """
+    zarr = pytest.importorskip("zarr")
+    axes = [{"name": a} if isinstance(a, str) else a for a in axes]
+    steps = [{"type": "scale", "scale": scale or [1.0] * whole.ndim}]
+    dataset = {"path": "0", "coordinateTransformations": steps}
+    entry = {"axes": axes, "datasets": [dataset]} | (
+        {} if version == "0.5" else {"version": version}
+    )
+    ome = {"multiscales": [entry]} | (attributes or {})
+    folder.mkdir(parents=True, exist_ok=True)
+    if version == "0.5":
+        meta = {"zarr_format": 3, "node_type": "group"}
+        meta["attributes"] = {"ome": {"version": version} | ome}
+        (folder / "zarr.json").write_text(json.dumps(meta))
+        options.setdefault("dimension_names", [a["name"] for a in axes])
+    else:
+        (folder / ".zgroup").write_text('{"zarr_format": 2}')
+        (folder / ".zattrs").write_text(json.dumps(ome))
+        options.setdefault("chunk_key_encoding", {"name": "v2", "separator": "/"})
+        options["zarr_format"] = 2
+    options.setdefault("chunks", (1,) * (whole.ndim - 2) + whole.shape[-2:])
+    array = zarr.create_array(
+        zarr.storage.LocalStore(folder / "0"), shape=whole.shape, dtype=whole.dtype, **options
+    )
+    array[...] = whole
+
+
+@pytest.fixture(name="write_zarr")
+def write_zarr_fixture():
+    """Give the function that writes OME-Zarr images."""
+    return write_zarr

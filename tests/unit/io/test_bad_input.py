@@ -140,10 +140,10 @@ def test_complex_pixels(here):
     assert "complex64" in refused(here, "a.tif")
 
 
-def test_zarr_is_named(here):
-    (here / "a.zarr").mkdir()
-    (here / "a.zarr/zarr.json").write_text("{}")
-    assert "is a Zarr image" in refused(here, "a.zarr")
+def test_a_folder_called_zarr_that_is_none(here):
+    (here / "a.ome.zarr").mkdir()
+    message = refused(here, "a.ome.zarr")
+    assert "is no Zarr image: it has no zarr.json" in message
 
 
 def test_a_file_that_changes_between_looking_and_reading(here, movie):

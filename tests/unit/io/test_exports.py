@@ -112,8 +112,46 @@ for dtype in ("uint16", "uint32", "float32"):
     with tifffile.TiffFile(path) as tif:
         assert tif.pages[0].compression == tifffile.COMPRESSION.ADOBE_DEFLATE
         assert (tif.asarray() == array).all()
+try:
+    export_value(array, "image", pathlib.Path(sys.argv[1]), "n", compression="zstd")
+except Exception as error:
+    assert "pip install 'pycyto[compression]'" in str(error), error
+else:
+    sys.exit("written")
 """
     subprocess.run([sys.executable, "-c", program, str(tmp_path)], check=True)
+
+
+@pytest.mark.parametrize(
+    ("asked", "stored"), [("zstd", "ZSTD"), ("zlib", "ADOBE_DEFLATE"), ("none", "NONE")]
+)
+@pytest.mark.parametrize(
+    ("kind", "dtype"), [("image", "uint8"), ("image", "float32"), ("label", "uint32")]
+)
+def test_compression_on_request(here, movie, kind, asked, stored, dtype):
+    array = movie(3, 30, 40, dtype=dtype)
+    path = export_value(array, kind, here.path, "n", compression=asked, form="ome-tiff")
+    with tifffile.TiffFile(path) as tif:
+        assert tif.pages[0].compression == tifffile.COMPRESSION[stored]
+        if asked == "zlib":
+            # the predictor of floats is newer than old readers
+            assert tif.pages[0].predictor == (1 if dtype == "float32" else 2)
+    read, form, _ = here.read("n.ome.tif")
+    np.testing.assert_array_equal(read, array)
+    assert form == ("array" if asked == "none" else "npy")
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"compression": "jpeg"}, "cannot be compressed with 'jpeg'\n.*zstd, zlib or none"),
+        ({"form": "png"}, "cannot be written as 'png'\n.*ome-tiff or ome-zarr"),
+    ],
+)
+def test_options_that_are_not_known(tmp_path, movie, options, words):
+    with pytest.raises(TaskOutputError, match=words):
+        export_value(movie(3, 4), "image", tmp_path, "n", **options)
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(
