@@ -60,8 +60,8 @@ def labels(model: Path, movie: np.ndarray, tmp_path_factory: pytest.TempPathFact
     work = tmp_path_factory.mktemp("work")
     np.save(work / "movie.npy", movie)
     script = SCRIPT.format(params=PARAMS)
-    args = ["-c", script, f"/model/{model.name}", "/tests-work/movie.npy", "/tests-work/label.npy"]
-    python_in(services.image("cellpose"), args, model=model.parent, work=work)
+    args = ["-c", script, f"/model/{model.name}", "/scratch/movie.npy", "/scratch/label.npy"]
+    python_in(services.image("cellpose"), args, model=model.parent, scratch=work)
     found: np.ndarray = np.load(work / "label.npy")
     assert all(frame.max() > 3 for frame in found), "the model finds cells"
     return found
