@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from cyto.errors import ChannelError
@@ -25,6 +27,19 @@ _S = {
 _TYPES = {"time": "T", "channel": "C"}
 _BEFORE_AXES = {"0.1", "0.2"}  # all images were TCZYX
 NAMELESS = "Q"
+
+
+@contextmanager
+def understood(folder: Path) -> Iterator[None]:
+    """Turn what goes wrong while metadata are followed into a `ChannelError` that says so."""
+    try:
+        yield
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+        raise ChannelError(
+            f"the OME-Zarr metadata of {folder} are damaged: {type(error).__name__}: {error}",
+            path=str(folder),
+            hint="they do not follow the specification: export the image again",
+        ) from error
 
 
 def axes_of(image: Image, ndim: int) -> str:

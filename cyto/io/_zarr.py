@@ -15,9 +15,9 @@ from cyto.errors import ChannelError
 from cyto.io._axes import resolve_axes
 from cyto.io._indexing import Frame, as_frames, blocks, position_of, where
 from cyto.io._layout import Selection, Source
-from cyto.io._ngff import NAMELESS, axes_of, calibration_of, channel_names_of
+from cyto.io._ngff import NAMELESS, axes_of, calibration_of, channel_names_of, understood
 from cyto.io._ordered import in_order
-from cyto.io._zarr_nodes import METADATA, find_image, understood
+from cyto.io._zarr_nodes import METADATA, find_image
 
 if TYPE_CHECKING:
     import zarr

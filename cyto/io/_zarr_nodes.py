@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -55,19 +54,6 @@ class Image:
     multiscale: Mapping[str, Any] = field(default_factory=dict)
     dataset: Mapping[str, Any] = field(default_factory=dict)
     omero: Mapping[str, Any] = field(default_factory=dict)
-
-
-@contextmanager
-def understood(folder: Path) -> Iterator[None]:
-    """Turn what goes wrong while metadata are followed into a `ChannelError` that says so."""
-    try:
-        yield
-    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
-        raise ChannelError(
-            f"the OME-Zarr metadata of {folder} are damaged: {type(error).__name__}: {error}",
-            path=str(folder),
-            hint="they do not follow the specification: export the image again",
-        ) from error
 
 
 def is_zarr(folder: Path) -> bool:

@@ -112,7 +112,8 @@ def _test_images(args: argparse.Namespace) -> tuple[str, str]:
 def _raw(name: str, entry: dict[str, object]) -> list[str]:
     """The shortest command that starts Python there."""
     if name == "docker":
-        start = ["docker", "run", "--rm", "--network", "none", "--entrypoint", "python3"]
+        user = ["--user", f"{os.getuid()}:{os.getgid()}"]
+        start = ["docker", "run", "--rm", *user, "--network", "none", "--entrypoint", "python3"]
         return [*start, str(entry["image"]), "-c", "pass"]
     if name == "apptainer":
         privileges = ["--no-privs"] if os.geteuid() == 0 else []
