@@ -63,7 +63,7 @@ class Placement:
     binds, env
         More mounts and environment variables for a container.
     pids
-        How many processes and threads a container may have.
+        How many processes and threads a container may have; ``None`` is the environment's own.
     isolate
         Whether the task gets a worker of its own, which ends with it.
     launcher_options
@@ -87,7 +87,7 @@ class Placement:
     network: bool = False
     binds: tuple[Bind, ...] = ()
     env: tuple[tuple[str, str], ...] = ()
-    pids: int = 4096
+    pids: Optional[int] = None
     resources: Resources = field(default_factory=Resources)
     isolate: bool = False
     launcher_options: tuple[tuple[str, str], ...] = ()

@@ -43,6 +43,11 @@ class ApptainerRunner:
             One of them is missing; the hint says which command makes it.
         """
         self.check_program()
+        if placement.pids is not None:
+            raise UnavailableError(
+                "apptainer cannot limit the number of processes, and 'pids' asks for it",
+                hint="leave pids out, or use docker",
+            )
         image = placement.image or ""
         if "://" in image:
             raise UnavailableError(

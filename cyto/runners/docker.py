@@ -27,6 +27,7 @@ from cyto.runners.process import run, run_visible
 
 _LABEL = "org.pycyto.driver"
 _BASE = "org.pycyto.base"
+_PIDS = 4096  # enough for any tool, too few for a fork bomb
 
 
 class DockerRunner:
@@ -88,7 +89,7 @@ class DockerRunner:
         """Give the ``run`` command."""
         placement, wanted = spec.placement, spec.placement.resources
         python, *more = placement.python
-        limits = ["--pids-limit", str(placement.pids)]
+        limits = ["--pids-limit", str(placement.pids or _PIDS)]
         if wanted.memory_bytes:
             amount = str(wanted.memory_bytes)
             limits += ["--memory", amount, "--memory-swap", amount]
@@ -99,9 +100,7 @@ class DockerRunner:
             Mount(source=f"{spec.scratch}/tmp", target="/tmp", writable=True),  # noqa: S108 - inside
         ]
         return [
-            self.program, "run", *([] if spec.watched else ["--rm"]),
-            "--interactive", "--name", spec.name,
-            "--label", f"{_LABEL}={spec.owner}",
+            self.program, "run", "--interactive", *_kept(spec),
             *self._user(spec.user),
             "--network", "host" if placement.network else "none",
             "--cap-drop", "ALL", "--security-opt", "no-new-privileges", "--read-only",
@@ -200,6 +199,13 @@ class PodmanRunner(DockerRunner):
 
     def _gpus(self, ids: tuple[str, ...]) -> list[str]:
         return [part for i in ids for part in ("--device", f"nvidia.com/gpu={i}")]
+
+
+def _kept(spec: WorkerSpec) -> list[str]:
+    """Name a container that is asked how it ended; one that nobody asks removes itself."""
+    if not spec.watched:
+        return ["--rm"]
+    return ["--name", spec.name, "--label", f"{_LABEL}={spec.owner}"]
 
 
 def _image_of(placement: Placement) -> str:

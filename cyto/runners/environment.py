@@ -98,7 +98,11 @@ class Environment(Protocol):
         """Give what the results depend on beside code and data, such as an image's digest."""
 
     def wrap(self, spec: WorkerSpec, args: Sequence[str]) -> list[str]:
-        """Give the command that runs Python with *args* inside; a pure function of its inputs."""
+        """Give the command that runs Python with *args* inside; a pure function of its inputs.
+
+        Where `sees_host` holds, *args* are the worker's own and the command starts
+        `cyto.runners.container_worker.main`; elsewhere they begin with ``-m`` and its name.
+        """
 
     def variables(self, spec: WorkerSpec) -> dict[str, str]:
         """Give the environment variables of the command that `wrap` gives."""

@@ -58,10 +58,15 @@ def run_elsewhere(task: PipelineTask, data: TaskData) -> dict[str, Any]:
     jobs = cache_folder() / "calls" / name
     folder = jobs / "job"
     (folder / "in").mkdir(parents=True)
+    try:
+        inputs = _save_inputs(task, ready, folder / "in")
+    except BaseException:
+        shutil.rmtree(jobs, ignore_errors=True)
+        raise
     request = TaskRequest(
         task=dotted,
         params={**task.params, **paths},
-        inputs=_save_inputs(task, ready, folder / "in"),
+        inputs=inputs,
         folder=str(folder),
         node=type(task).__name__,
         path_params=tuple(paths),
