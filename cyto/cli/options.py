@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
 import click
+
+from cyto.errors import Problem
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
@@ -27,6 +30,12 @@ _PLANNING = (
     ),
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for a program.")
+
+
+def print_problems(valid: bool, problems: Iterable[Problem]) -> None:
+    """Print what is wrong with the files as JSON."""
+    listed = [vars(problem) for problem in problems]
+    click.echo(json.dumps({"valid": valid, "problems": listed}, indent=2))
 
 
 def planning_options(function: _Function) -> _Function:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cyto.cli.options import json_option, planning_options
+from cyto.cli.options import json_option, planning_options, print_problems
+from cyto.errors import ConfigError
 
 if TYPE_CHECKING:
     from cyto.engine.outcomes import RunReport
@@ -48,14 +49,20 @@ def command(
     from cyto.engine.checks import check_plan
     from cyto.engine.planning import make_plan
 
-    plan = make_plan(
-        pipeline,
-        resources=resources,
-        profile=profile,
-        overrides=overrides,
-        output_dir=output_dir,
-        only=only,
-    )
+    try:
+        plan = make_plan(
+            pipeline,
+            resources=resources,
+            profile=profile,
+            overrides=overrides,
+            output_dir=output_dir,
+            only=only,
+        )
+    except ConfigError as error:
+        if not as_json:
+            raise
+        print_problems(False, error.problems)
+        return error.exit_code
     for warning in plan.warnings:
         click.echo(f"warning: {warning}", err=True)
     check_plan(plan)

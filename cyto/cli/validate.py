@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from cyto.cli.options import json_option, planning_options
+from cyto.cli.options import json_option, planning_options, print_problems
 from cyto.errors import ConfigError
 
 _EPILOG = """\b
@@ -41,19 +41,12 @@ def command(
     except ConfigError as error:
         if not as_json:
             raise
-        _print_json(False, error.problems)
+        print_problems(False, error.problems)
         return error.exit_code
     if as_json:
-        _print_json(True, plan.warnings)
+        print_problems(True, plan.warnings)
         return 0
     for warning in plan.warnings:
         click.echo(f"warning: {warning}", err=True)
     click.echo(f"{plan.pipeline.name}: {len(plan.nodes)} nodes, all right")
     return 0
-
-
-def _print_json(valid: bool, problems: object) -> None:
-    import json
-
-    listed = [vars(problem) for problem in problems]  # type: ignore[attr-defined]
-    click.echo(json.dumps({"valid": valid, "problems": listed}, indent=2))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -105,7 +106,7 @@ def _image(image: str | None, environment: str, folder: Path) -> str | None:
     """Make the path of a SIF or of an unpacked image absolute; leave names alone."""
     if not image or environment not in SIF_RUNNERS or "://" in image:
         return image
-    path = folder / expanded(image)
+    path = Path(os.path.normpath(folder / expanded(image)))
     if "/" not in image and image.endswith(".sif") and not path.exists():
         path = _built(image, folder) or path
     if image.endswith(".sif") or image.startswith(("/", "./", "../", "~")):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 from cyto.core.units import format_memory
 from cyto.engine.plan import Node, Plan
@@ -40,6 +41,7 @@ def _faults(plan: Plan) -> Iterator[str]:
             continue
         yield from _too_much(node, machine)
         yield from _another_machine(node)
+        yield from _binds(node)
         same = placement.environment, placement.image, placement.pull, placement.packages
         if same not in checked:
             checked[same] = _environment_fault(node)
@@ -95,6 +97,16 @@ def _another_machine(node: Node) -> Iterator[str]:
                 f"its node_selector asks for a machine with {name}={value}, which this is not",
                 f"run it there, set CYTO_NODE_LABELS={name}={value} if this machine has it, "
                 "or choose another --profile",
+            )
+
+
+def _binds(node: Node) -> Iterator[str]:
+    for bind in node.placement.binds:
+        if not Path(bind.source).exists():
+            yield _said(
+                node,
+                f"binds: there is no {bind.source!r} to mount at {bind.target}",
+                "correct its path; relative ones start from the resources file",
             )
 
 

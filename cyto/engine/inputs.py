@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from cyto._typing import JSON
@@ -56,7 +57,10 @@ class ChannelReader:
                 digest = channel_digest(channel, cache_folder() / "digests")
                 folder = self._folder / "channels" / digest[:32]
                 folder.mkdir(parents=True, exist_ok=True)
-                self._known[name] = materialize(channel, folder), digest
+                ref = materialize(channel, folder)
+                if ref.format == "array" and ref.path:  # mounts know a file by its one real path
+                    ref = replace(ref, path=os.path.realpath(ref.path))
+                self._known[name] = ref, digest
             return self._known[name]
 
     def context(self, name: str) -> dict[str, JSON]:

@@ -10,6 +10,7 @@ from cyto.config import (
     PipelineConfig,
     choose_profile,
     load_pipeline,
+    parse_reference,
     placements,
     resources_for,
 )
@@ -114,12 +115,19 @@ def _edges(
             dict.fromkeys(
                 [
                     *task.dependencies,
+                    *(name for name in _named(task.inputs) if name in config.tasks),
                     *(s.name for s in inputs[node].values() if not s.is_channel),
                 ]
             )
         )
         for node, task in config.tasks.items()
     }
+
+
+def _named(inputs: Mapping[str, str] | str | None) -> list[str]:
+    """List what the inputs name, whether or not it fits there."""
+    texts = inputs.values() if isinstance(inputs, Mapping) else [inputs] if inputs else []
+    return [parse_reference(text).name for text in texts]
 
 
 def _cycle(config: PipelineConfig, edges: Mapping[str, tuple[str, ...]]) -> list[Problem]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import threading
 from collections.abc import Iterable, Mapping
@@ -58,7 +59,7 @@ class WorkerPool:
             for source in node.inputs.values():
                 # a channel of one file may be mapped where it lies; others pass through the store
                 if source.is_channel and len(channels[source.name].files) == 1:
-                    group.readable.update(channels[source.name].files)
+                    group.readable.update(map(os.path.realpath, channels[source.name].files))
 
     def job(self, node: Node, attempt: int) -> JobLayout:
         """Make the folder of a node's job."""

@@ -99,7 +99,8 @@ class Wiring:
     def _fitting(offer: _Offer, port: Port | None) -> tuple[_Offer | None, tuple[str, str]]:
         if port is None or _fits(offer.kind, port):
             return offer, ("", "")
-        message = f"{offer.source} is of kind {offer.kind}, and a {port.kind} is needed"
+        article = "an" if port.kind == "image" else "a"
+        message = f"{offer.source} is of kind {offer.kind}, and {article} {port.kind} is needed"
         return None, (message, port.help)
 
     def _offered(self, name: str, text: str) -> dict[str, _Offer]:

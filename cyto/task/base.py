@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Callable, ClassVar, Optional
 
 from cyto._typing import JSON, TaskData
 from cyto.task.parameters import Param, Parameter, check_all, declared
-from cyto.task.ports import CONTEXT_KEYS, Port, check_outputs, require
+from cyto.task.ports import CONTEXT_KEYS, Port, check_frames, check_outputs, require
 
 if TYPE_CHECKING:
     from typing_extensions import dataclass_transform
@@ -39,6 +39,8 @@ class PipelineTask:
     ------
     ParameterError
         A parameter is unknown, missing, of the wrong type or out of range.
+    ConfigError
+        The execution config is wrong.
     """
 
     inputs: ClassVar[Mapping[str, Port]] = {}
@@ -65,6 +67,10 @@ class PipelineTask:
         self, *, execution_config: Optional[Mapping[str, Any]] = None, **params: Any
     ) -> None:
         self.execution_config = execution_config
+        if execution_config is not None:
+            from cyto.config import placement_from_execution_config
+
+            placement_from_execution_config(execution_config)  # a mistake shows at once
         for name, value in check_all(self.parameters, params, type(self).__name__).items():
             setattr(self, name, value)
         self._given = dict(params)
@@ -136,7 +142,11 @@ def run_checked(task: PipelineTask, data: TaskData) -> dict[str, Any]:
     """Run *task* in this process, its input and output checked against what it declares."""
     ready = checked_inputs(task, data)
     result = task.run_baremetal(ready)
-    return dict(check_outputs(result, task.outputs, type(task).__name__, task.more_outputs))
+    name = type(task).__name__
+    checked = dict(check_outputs(result, task.outputs, name, task.more_outputs))
+    if task.framewise:
+        check_frames(ready, task.inputs, checked, task.outputs, name)
+    return checked
 
 
 def checked_inputs(task: PipelineTask, data: TaskData) -> dict[str, Any]:

@@ -17,6 +17,9 @@ CONTEXT_KEYS = (*CARRIED_KEYS, "frame_offset")
 """Those, and the number of the first frame where a task is given a part of a movie."""
 
 
+_ARRAYS = frozenset({"image", "label"})
+
+
 @dataclass(frozen=True)
 class Port:
     """One key of a task's input or output.
@@ -118,6 +121,35 @@ def check_outputs(
         key: value if key in CONTEXT_KEYS else as_travelled(value, _kind(outputs.get(key, more)))
         for key, value in result.items()
     }
+
+
+def check_frames(
+    data: TaskData,
+    inputs: Mapping[str, Port],
+    result: Mapping[str, Any],
+    outputs: Mapping[str, Port],
+    task: str,
+) -> None:
+    """Check that a framewise task gave as many frames as it got.
+
+    Raises
+    ------
+    TaskOutputError
+        It did not; shows both shapes.
+    """
+    given = [data[key] for key, port in inputs.items() if port.kind in _ARRAYS and key in data]
+    for key, port in outputs.items():
+        value = result.get(key)
+        if not given or value is None or port.kind not in _ARRAYS:
+            continue
+        if len(value) != len(given[0]):
+            raise TaskOutputError(
+                f"has {len(value)} frames where the input has {len(given[0])} "
+                f"(shapes {tuple(value.shape)} and {tuple(given[0].shape)})",
+                task=task,
+                key=key,
+                hint="a framewise task gives one frame for each frame, as (T, Y, X)",
+            )
 
 
 def _kind(port: Optional[Port]) -> str:

@@ -137,3 +137,28 @@ def test_a_project_with_hostile_names(
     images = [tifffile.imread(files(run, node)[0]) for node in tasks]
     for image in images[1:]:
         np.testing.assert_array_equal(image, images[0])
+
+
+@pytest.mark.parametrize("way", ["up and down", "a linked file", "a linked folder"])
+def test_input_by_another_path(cyto: services.Cyto, entries: services.Entries, way: str) -> None:
+    """Data are often a link to another disk; a container gets the file all the same."""
+    folder = cyto.folder / "disk" / "real"
+    folder.mkdir(parents=True)
+    movie = np.arange(2 * 32 * 32, dtype=np.uint16).reshape(2, 32, 32)
+    tifffile.imwrite(folder / "movie.tif", movie, metadata={"axes": "TYX"})
+    (cyto.folder / "file.tif").symlink_to(folder / "movie.tif")
+    (cyto.folder / "data").symlink_to(folder)
+    path = {
+        "up and down": "disk/../disk/real/movie.tif",
+        "a linked file": "file.tif",
+        "a linked folder": "data/movie.tif",
+    }[way]
+    watershed = {"module": WATERSHED, "inputs": {"image": "cells"}}
+    pipeline = cyto.write(
+        {"channels": {"cells": path}, "tasks": {"docker": watershed, "apptainer": watershed}},
+        docker=entries("docker"),
+        apptainer=entries("apptainer", env={"OWN": "1"}),
+    )
+    run = cyto("run", pipeline, "--json")
+    assert run.code == 0, run.said
+    assert {node["outcome"] for node in run.nodes.values()} == {"succeeded"}

@@ -344,3 +344,23 @@ def test_output_is_plain_where_there_is_no_terminal(lab, pipeline):
     answer = lab.cyto("run", pipeline)
     assert "\x1b[" not in answer.out + answer.err
     assert os.linesep in answer.err
+
+
+def test_run_json_says_what_is_wrong_with_the_files(lab, call):
+    lab.write("tasks: {a: {module: MODULE.NoSuchTask}}")
+    answer = call("run", lab.pipeline, "--json")
+    assert answer.code == 2
+    data = json.loads(answer.out)
+    assert data["valid"] is False
+    assert data["problems"][0]["path"] == "tasks.a.module"
+
+
+def test_a_mount_that_is_not_there_is_found_before_anything_runs(lab, pipeline, call):
+    lab.write(
+        "execution_configs: {here: {default: {runner: docker, image: x, binds: ['/nope:/x']}}}\n",
+        "pipeline-resources.x.yaml",
+    )
+    answer = call("run", pipeline, "--profile", "here")
+    assert answer.code == 3
+    assert "there is no '/nope' to mount at /x" in answer.err
+    assert "pipeline-resources.x.yaml:1" in answer.err

@@ -149,7 +149,7 @@ REFUSED = {
     "a further input of the wrong kind": (
         ONE + "  a: {module: MODULE.Mark}\n"
         "  b: {module: MODULE.Table, inputs: {label: a, red: a.count}}",
-        "tasks.b.inputs.red", "a.count is of kind value, and a image is needed", "",
+        "tasks.b.inputs.red", "a.count is of kind value, and an image is needed", "",
     ),
     "a root in a pipeline of several channels": (
         HEAD + "  a: {module: MODULE.Scale}",

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cyto.errors import TaskInputError, TaskOutputError
+from cyto.errors import ConfigError, TaskInputError, TaskOutputError
 from cyto.runners import exchange
 from cyto.task import PipelineTask, Port, require_pixel_size
 
@@ -194,3 +194,26 @@ def test_pixel_size():
     assert require_pixel_size({"pixel_size_um": 0.5}, "T", "area") == 0.5
     with pytest.raises(TaskInputError, match="the pixel size is not known, and area needs it"):
         require_pixel_size({}, "T", "area")
+
+
+@pytest.mark.parametrize("shape", [(5, 5), (7, 5, 5), (0, 5, 5)])
+def test_a_framewise_task_gives_as_many_frames_as_it_got(shape):
+    class Odd(PipelineTask):
+        inputs = {"image": Port("image")}  # noqa: RUF012
+        outputs = {"label": Port("label")}  # noqa: RUF012
+        framewise = True
+
+        def run_baremetal(self, data):
+            assert len(data["image"]) == 3
+            return {"label": np.zeros(shape, np.uint8)}
+
+    with pytest.raises(TaskOutputError, match=r"where the input has 3 .*\(3, 5, 5\)"):
+        Odd()({"image": np.zeros((3, 5, 5))})
+
+
+def test_a_wrong_execution_config_shows_at_once():
+    class Any(PipelineTask):
+        pass
+
+    with pytest.raises(ConfigError, match="contaner"):
+        Any(execution_config={"type": "contaner"})
