@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from cyto.core.movie import Frames
 from cyto.preprocessing._movie import collect, darkest_for_nothing, frames, to_dtype
 
 Array = NDArray[Any]
@@ -25,7 +26,7 @@ class Smoothing:
     shrink: int
 
 
-def subtract(movie: Array, how: Smoothing, *, keep_dtype: bool) -> Array:
+def subtract(movie: Array, how: Smoothing, *, keep_dtype: bool) -> Frames:
     """Subtract its background from every frame of (T, Y, X) *movie*."""
     dtype = movie.dtype if keep_dtype else np.dtype(np.float32)
 

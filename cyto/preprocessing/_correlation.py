@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cyto.core.movie import Frames
 from cyto.preprocessing._intensities import mean
 from cyto.preprocessing._movie import collect, frames, to_dtype
 from cyto.preprocessing._normalization import percentiles
@@ -16,7 +17,7 @@ NONE = 32768.0
 """What no correlation is shown as."""
 
 
-def by_frame(a: Array, b: Array, *, scale: float, median: bool) -> Array:
+def by_frame(a: Array, b: Array, *, scale: float, median: bool) -> Frames:
     """Correlate each frame of (T, Y, X) *a* with *b*'s; gives uint16."""
 
     def shares(frame_a: Array, frame_b: Array) -> Array:
@@ -28,7 +29,7 @@ def by_frame(a: Array, b: Array, *, scale: float, median: bool) -> Array:
     return collect((shares(one, two) for one, two in pairs), a.shape, np.uint16)
 
 
-def by_movie(a: Array, b: Array, *, scale: float, median: bool) -> Array:
+def by_movie(a: Array, b: Array, *, scale: float, median: bool) -> Frames:
     """Correlate the whole (T, Y, X) *a* with *b*; gives uint16."""
     centre_a, centre_b = _centre(a, median=median), _centre(b, median=median)
     square_a = sum(_square(frame - centre_a) for frame in frames(a))

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from cyto.core.movie import Frames
 from cyto.preprocessing._background import blur
 from cyto.preprocessing._movie import collect, darkest_for_nothing, frames, to_dtype
 
@@ -17,11 +18,11 @@ _NOISE = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], np.float32)
 """Answers to nothing that is flat, sloped or a straight edge."""
 
 
-def every_frame(movie: Array, smooth: Filter) -> Array:
+def every_frame(movie: Array, smooth: Filter) -> Frames:
     """Filter each frame of (T, Y, X) *movie*; gives its own type."""
     dtype = movie.dtype
     if movie.size == 0:
-        return np.empty(movie.shape, dtype)
+        return collect(movie, movie.shape, dtype)
     return collect((to_dtype(smooth(frame), dtype) for frame in frames(movie)), movie.shape, dtype)
 
 

@@ -7,6 +7,7 @@ from typing import Any, Optional
 import numpy as np
 from numpy.typing import NDArray
 
+from cyto.core.movie import Frames
 from cyto.preprocessing._background import blur
 from cyto.preprocessing._movie import collect, frames, to_dtype
 
@@ -18,7 +19,7 @@ DIMMEST = 0.01
 """Of the mean: the least that is divided by."""
 
 
-def correct(movie: Array, flat: Image, dark: Image, *, keep_dtype: bool) -> Array:
+def correct(movie: Array, flat: Image, dark: Image, *, keep_dtype: bool) -> Frames:
     """Make every frame of (T, Y, X) *movie* even, given (Y, X) *flat* and *dark* images."""
     dtype = movie.dtype if keep_dtype else np.dtype(np.float32)
     light = flat - dark

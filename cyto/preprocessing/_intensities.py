@@ -8,12 +8,13 @@ from typing import Any, Optional
 import numpy as np
 from numpy.typing import NDArray
 
+from cyto.core.movie import Frames
 from cyto.preprocessing._movie import collect, frames, to_dtype
 
 Array = NDArray[Any]
 
 
-def gamma(movie: Array, power: float, gain: float) -> Array:
+def gamma(movie: Array, power: float, gain: float) -> Frames:
     """Raise (T, Y, X) *movie* to a power; see `cyto.preprocessing.gamma.GammaCorrection`."""
     dtype = movie.dtype
     top = float(np.iinfo(dtype).max) if dtype.kind in "ui" else 1.0
@@ -29,7 +30,7 @@ def gamma(movie: Array, power: float, gain: float) -> Array:
     return collect((corrected(frame) for frame in frames(movie)), movie.shape, dtype)
 
 
-def merge(channels: Mapping[str, Array], weights: Mapping[str, float]) -> Array:
+def merge(channels: Mapping[str, Array], weights: Mapping[str, float]) -> Frames:
     """Add up *channels* of one shape (T, Y, X), each times its weight; gives float32."""
     shape = next(iter(channels.values())).shape
 

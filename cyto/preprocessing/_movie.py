@@ -2,49 +2,23 @@
 
 from __future__ import annotations
 
-import mmap
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, Optional
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from cyto.core.movie import Frames, frames
 from cyto.errors import TaskInputError
+
+__all__ = ["Array", "check_same_shape", "collect", "darkest_for_nothing", "frames", "to_dtype"]
 
 Array = NDArray[Any]
 
 
-def frames(movie: Array) -> Iterator[Array]:
-    """Give each frame of (T, Y, X) *movie*, and let go of it when the next is asked for.
-
-    Of a movie mapped from a file, pages that were read would stay with the process until memory
-    runs short; they are given back to the system, which still has them when they are read again.
-    """
-    mapping = _read_only_mapping(movie)
-    for frame in movie:
-        yield frame
-        if mapping is not None:
-            mapping.madvise(mmap.MADV_DONTNEED)
-
-
-def _read_only_mapping(movie: Array) -> Optional[mmap.mmap]:
-    """Find the mapped file behind *movie*; none where pages could hold changes of our own."""
-    owner: Any = movie
-    while isinstance(owner, (np.ndarray, memoryview)):
-        if isinstance(owner, np.memmap) and owner.mode != "r":
-            return None
-        owner = owner.obj if isinstance(owner, memoryview) else owner.base
-    if isinstance(owner, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
-        return owner
-    return None
-
-
-def collect(results: Iterable[Array], shape: tuple[int, ...], dtype: Any) -> Array:
-    """Put *results*, one (Y, X) per frame, into a new movie of *shape* and *dtype*."""
-    movie = np.empty(shape, dtype)
-    for index, frame in enumerate(results):
-        movie[index] = frame
-    return movie
+def collect(made: Iterable[Array], shape: tuple[int, ...], dtype: Any) -> Frames:
+    """Give *made*, one (Y, X) per frame, as a movie of *shape* and *dtype*."""
+    return Frames(shape, dtype, made)
 
 
 def to_dtype(values: Array, dtype: np.dtype[Any]) -> Array:

@@ -8,6 +8,7 @@ from typing import Any, Optional
 import numpy as np
 from numpy.typing import NDArray
 
+from cyto.core.movie import Frames
 from cyto.preprocessing._movie import collect, frames
 
 Array = NDArray[Any]
@@ -16,7 +17,7 @@ DIGIT_BITS = 16
 
 def stretch(
     movie: Array, percent: tuple[float, float], *, per_frame: bool, keep_dtype: bool
-) -> Array:
+) -> Frames:
     """Map the values at two percentiles of (T, Y, X) *movie* to the ends of the output's range."""
     movie = movie.view(np.uint8) if movie.dtype.kind == "b" else movie
     dtype = movie.dtype if keep_dtype else np.dtype(np.float32)

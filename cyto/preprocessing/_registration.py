@@ -10,6 +10,7 @@ import pandas as pd
 import scipy.fft
 from numpy.typing import NDArray
 
+from cyto.core.movie import Frames
 from cyto.preprocessing._movie import collect, darkest_for_nothing, frames, to_dtype
 
 Array = NDArray[Any]
@@ -147,7 +148,7 @@ def _once_more(
     return whole + rest, height
 
 
-def move_back(movie: Array, drift: Drift) -> Array:
+def move_back(movie: Array, drift: Drift) -> Frames:
     """Move each frame of (T, Y, X) *movie* by less its drift."""
     moved = (_moved(frame, -y, -x) for frame, (y, x, _) in zip(frames(movie), drift))
     return collect(moved, movie.shape, movie.dtype)

@@ -13,6 +13,7 @@ stderr belong to the tool and go to the job's log; the protocol has a file descr
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import os
 import sys
@@ -109,7 +110,7 @@ def _execute(request: TaskRequest) -> dict[str, Ref]:
             sys.path.append(os.path.dirname(module))
     from pathlib import Path
 
-    from cyto.runners import exchange
+    from cyto.runners import blocks, exchange
 
     data = {key: exchange.load(ref) for key, ref in request.inputs.items()}
     if request.frames is not None:
@@ -122,10 +123,15 @@ def _execute(request: TaskRequest) -> dict[str, Ref]:
     loading = __import__("cyto.task.loading", fromlist=["load_task"])
     cls = loading.load_task(request.task)
     task = loading.build_task(cls, request.params)
-    values = loading.call_here(task, data)
     out = Path(request.folder) / "out"
     out.mkdir(exist_ok=True)
     ports = getattr(cls, "outputs", {})
+    count = blocks.block_frames(cls, data, request.inputs)
+    if count:
+        kinds = {key: port.kind for key, port in ports.items()}
+        call = functools.partial(loading.call_here, task)
+        return blocks.run_in_blocks(call, data, request.inputs, count, kinds, out)
+    values = loading.call_here(task, data)
     return {
         key: exchange.save(
             value, ports[key].kind if key in ports else exchange.infer_kind(key, value), out, key

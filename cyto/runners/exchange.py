@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
+from cyto.core.movie import Frames
 from cyto.core.request import Ref
 from cyto.errors import TaskOutputError
 
@@ -52,6 +53,8 @@ def save(value: Any, kind: str, folder: Path, key: str) -> Ref:
         return Ref("network", "json", str(path))
     if kind == "file":
         return _save_file(value, folder, key)
+    if isinstance(value, Frames):
+        return _save_frames(value, kind, folder / f"{key}.npy")
     if hasattr(value, "dtype") and hasattr(value, "__array__") and getattr(value, "ndim", 0) > 0:
         return _save_array(value, kind, folder / f"{key}.npy", key)
     plain = to_plain(value, key)
@@ -185,6 +188,18 @@ def _save_array(value: Any, kind: str, path: Path, key: str) -> Ref:
     with open(path, "wb") as file:
         np.lib.format.write_array(file, array, allow_pickle=False)
     return Ref(kind, "npy", str(path), dtype=array.dtype.str, shape=array.shape)
+
+
+def _save_frames(value: Frames, kind: str, path: Path) -> Ref:
+    """Write a movie while it is made."""
+    import numpy as np
+
+    head = {"descr": value.dtype.str, "fortran_order": False, "shape": value.shape}
+    with open(path, "wb") as file:
+        np.lib.format.write_array_header_1_0(file, head)
+        for frame in value:
+            np.ascontiguousarray(frame, value.dtype).tofile(file)
+    return Ref(kind, "npy", str(path), dtype=value.dtype.str, shape=value.shape)
 
 
 def _save_table(value: Any, path: Path, key: str) -> Ref:

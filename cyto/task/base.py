@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Callable, ClassVar, Optional
 
 from cyto._typing import JSON, TaskData
+from cyto.core.movie import Frames
 from cyto.task.parameters import Param, Parameter, check_all, declared
 from cyto.task.ports import CONTEXT_KEYS, Port, check_frames, check_outputs, require
 
@@ -107,7 +108,7 @@ class PipelineTask:
             It cannot run there.
         """
         if self.execution_config is None:
-            return run_checked(self, data)
+            return {key: _whole(value) for key, value in run_checked(self, data).items()}
         from cyto.task.remote import run_elsewhere
 
         return run_elsewhere(self, data)
@@ -184,6 +185,11 @@ def _signature(parameters: Mapping[str, Parameter]) -> inspect.Signature:
     ]
     shown.append(inspect.Parameter("execution_config", kind, default=None))
     return inspect.Signature(shown)
+
+
+def _whole(value: Any) -> Any:
+    """Make an array of a movie that is made while it is read."""
+    return value.__array__() if isinstance(value, Frames) else value
 
 
 def _plain(value: Any) -> Any:

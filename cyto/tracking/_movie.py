@@ -6,9 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cyto.core.movie import Frames, frames
 from cyto.errors import TaskInputError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from numpy.typing import NDArray
 
     Index = NDArray[np.int64]
@@ -17,7 +20,7 @@ TABLE = 1 << 22
 """Labels below it are looked up in a table; higher ones are searched for."""
 
 
-def relabel(movie: NDArray[Any], frame: Index, label: Index, track_id: Index, task: str) -> Any:
+def relabel(movie: NDArray[Any], frame: Index, label: Index, track_id: Index, task: str) -> Frames:
     """Give *movie* with every cell's label replaced by its track.
 
     Parameters
@@ -44,13 +47,15 @@ def relabel(movie: NDArray[Any], frame: Index, label: Index, track_id: Index, ta
             key="label",
             hint="give the label movie that the table was measured on",
         )
-    result = np.zeros(movie.shape, dtype)
     bounds = np.searchsorted(frame, np.arange(len(movie) + 1))
-    for index, pixels in enumerate(movie):
-        some = slice(bounds[index], bounds[index + 1])
-        _check_present(pixels, label[some], index, task)
-        result[index] = replace(pixels, label[some], track_id[some].astype(dtype))
-    return result
+
+    def relabelled() -> Iterator[NDArray[Any]]:
+        for index, pixels in enumerate(frames(movie)):
+            some = slice(bounds[index], bounds[index + 1])
+            _check_present(pixels, label[some], index, task)
+            yield replace(pixels, label[some], track_id[some].astype(dtype))
+
+    return Frames(movie.shape, dtype, relabelled())
 
 
 def replace(pixels: NDArray[Any], old: Index, new: NDArray[Any]) -> NDArray[Any]:
