@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from cyto.contact._nearby import nearby
 from cyto.contact._touching import shifted, touching
+from cyto.core import movie
 
 Array = NDArray[Any]
 Int = NDArray[np.int64]
@@ -44,13 +45,13 @@ def find(populations: Mapping[str, Array], radius_px: Optional[float], scale: Ca
     movies = list(populations.values())
     parts = [_frame_pairs(0, [np.zeros((1, 1), np.uint8)], None)]  # the columns' dtypes
     present: dict[str, list[Int]] = {name: [] for name in names}
-    for frame in range(len(movies[0])):
-        ids, frames = zip(*(_small(np.asarray(movie[frame])) for movie in movies))
-        part = _frame_pairs(frame, list(frames), radius_px)
+    for frame, together in enumerate(zip(*map(movie.frames, movies))):
+        ids, images = zip(*map(_small, together))
+        part = _frame_pairs(frame, list(images), radius_px)
         for side, own in (("a", ids[0]), ("b", ids[-1])):
             part[side] = part[side] if own is None else own[part[side]]
         parts.append(part)
-        for name, labels, own in zip(names, frames, ids):
+        for name, labels, own in zip(names, images, ids):
             here = _present(labels)
             present[name].append(here if own is None else own[here])
     columns = {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
