@@ -37,6 +37,8 @@ def automatic(values: Float, deviations: float) -> Level:
     live = half_sample_mode(values)
     below = values[values <= live]
     sd = 1.4826 * float(np.median(live - below)) if len(below) else 0.0
+    if np.array_equal(values, np.rint(values)):
+        sd = max(sd, 1.0)  # of whole numbers, such as medians, many are equal: their spread is lost
     top = float(np.quantile(values, 0.995))
     return Level(live, sd, live + max(deviations * sd, SHARE * (top - live)))
 

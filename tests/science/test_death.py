@@ -238,3 +238,13 @@ def test_bad_input(table, words):
 def test_bad_parameters(params):
     with pytest.raises(ParameterError):
         CellDeath(**params)
+
+
+def test_whole_numbers_that_hardly_vary_are_no_deaths():
+    """Medians of a dim channel are equal to many, and their spread cannot be seen."""
+    from cyto.postprocessing._levels import automatic
+
+    level = automatic(np.repeat([151.0, 152.0, 153.0, 154.0, 157.0], [4, 6, 16, 14, 8]), 6)
+    assert level.threshold > 158
+    bright = automatic(np.repeat([151.0, 152.0, 153.0, 154.0, 700.0], [4, 6, 16, 14, 8]), 6)
+    assert 154 < bright.threshold < 700
