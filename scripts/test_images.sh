@@ -7,14 +7,19 @@ readonly ROOT
 # shellcheck source=scripts/services.sh
 . "$ROOT/scripts/services.sh"
 
+readonly TOOLS=(tasks cellpose stardist)
+readonly KEPT_UNUSED_S=7200
+
 usage() {
   cat <<'HELP'
 Usage: scripts/test_images.sh NAME...
 
-NAME is base, tasks, cellpose, tasks-sif or cellpose-sif. Prints one NAME=REFERENCE line each
-on stdout: an image tag such as cyto-test-tasks:3f2a..., or the absolute path of a SIF file.
-What exists is used again; the tag is a hash of what the image is made of. The SIFs hold the
-libraries and not cyto, so a change of code never makes them anew.
+NAME is base, or one of tasks, cellpose, stardist, tasks-sif, cellpose-sif and stardist-sif.
+Prints one NAME=REFERENCE line each on stdout: an image tag such as cyto-test-tasks:3f2a..., or
+the absolute path of a SIF file. What exists is used again; the tag is a hash of what the image
+is made of. The SIFs hold the libraries and not cyto, so a change of code never makes them anew.
+After an image was built, tags of the same name that were not asked for in two hours go, unless
+a container uses them.
 
 base is a Debian 12 with Python 3.11, made on the spot (root on Debian); CYTO_BASE_IMAGE=IMAGE,
 e.g. python:3.11-slim, takes that image in its place. TORCH_INDEX=URL: where pip finds the CPU
@@ -42,11 +47,11 @@ make_reference() { # NAME
     base)
       if [ -n "${CYTO_BASE_IMAGE:-}" ]; then printf '%s' "$CYTO_BASE_IMAGE"; return; fi
       printf 'cyto-test-base:%s' "$({ base_recipe; cat "$CA_BUNDLE"; } | short_hash)" ;;
-    tasks | cellpose)
-      printf 'cyto-test-%s:%s' "$1" \
-        "$({ libs_key "$1"; hash_files cyto .dockerignore; } | short_hash)" ;;
     *-libs) printf 'cyto-test-%s:%s' "$1" "$(libs_key "${1%-libs}")" ;;
     *-sif) printf '%s/sif/%s-%s.sif' "$CACHE" "${1%-sif}" "$(libs_key "${1%-sif}")" ;;
+    *)
+      printf 'cyto-test-%s:%s' "$1" \
+        "$({ libs_key "$1"; hash_files cyto .dockerignore; } | short_hash)" ;;
   esac
 }
 
@@ -54,7 +59,9 @@ make_reference() { # NAME
 declare -A REFERENCES
 remember_references() {
   local name
-  for name in base {tasks,cellpose}{,-libs,-sif}; do REFERENCES[$name]=$(make_reference "$name"); done
+  for name in base "${TOOLS[@]}" "${TOOLS[@]/%/-libs}" "${TOOLS[@]/%/-sif}"; do
+    REFERENCES[$name]=$(make_reference "$name")
+  done
 }
 
 reference() { printf '%s' "${REFERENCES[$1]}"; } # NAME
@@ -135,10 +142,12 @@ docker_build() { # TOOL BASE OPTION...
   local tool=$1 base=$2
   shift 2
   local options=(--network host --build-arg "BASE_IMAGE=$base")
-  if [ "$tool" = cellpose ]; then
-    options+=(--build-arg TORCH_FALLBACK=no --build-arg MODELS=
-      --build-arg "TORCH_INDEX=${TORCH_INDEX:-}")
-  fi
+  case $tool in
+    cellpose)
+      options+=(--build-arg TORCH_FALLBACK=no --build-arg MODELS=
+        --build-arg "TORCH_INDEX=${TORCH_INDEX:-}") ;;
+    stardist) options+=(--build-arg MODELS=) ;;
+  esac
   logged "$tool" docker build "${options[@]}" "$@" -f "$ROOT/containers/docker/$tool/Dockerfile" "$ROOT"
 }
 
@@ -175,8 +184,34 @@ build_sif() { # TOOL
     --output "$(reference "$1-sif")" "$1"
 }
 
+# ------------------------------------------------------------------------ prune
+
+seconds_since_tag() { # REFERENCE
+  local tagged
+  tagged=$(docker image inspect -f '{{.Metadata.LastTagTime.Format "2006-01-02T15:04:05Z07:00"}}' \
+    "$1") && tagged=$(date -d "$tagged" +%s) && printf '%s' "$(($(date +%s) - tagged))"
+}
+
+# Tags of the same name that no run asked for lately. Another checkout may still want one: it then
+# builds it again. What a container uses stays, and so does what has another tag.
+prune_older() { # NAME
+  local reference unused
+  while read -r reference; do
+    if [ "$reference" = "$(reference "$1")" ]; then continue; fi
+    unused=$(seconds_since_tag "$reference" 2>/dev/null) || continue
+    if [ "$unused" -lt "$KEPT_UNUSED_S" ]; then continue; fi
+    if [ -n "$(docker ps --all --quiet --filter "ancestor=$reference" 2>&1)" ]; then continue; fi
+    if docker image rm "$reference" >/dev/null 2>&1; then note "removed $reference"; fi
+  done < <(docker image ls --format '{{.Repository}}:{{.Tag}}' "cyto-test-$1" 2>/dev/null || true)
+}
+
+wanted_and_there() { # NAME ; says when it was last wanted, so that no other run removes it now
+  exists "$1" || return 1
+  case $1 in *-sif) ;; *) docker tag "$(reference "$1")" "$(reference "$1")" || true ;; esac
+}
+
 need() { # NAME ; builds it where it is missing
-  if exists "$1"; then return; fi
+  if wanted_and_there "$1"; then return; fi
   local start=$SECONDS
   note "building $1: $(reference "$1")"
   case $1 in
@@ -186,10 +221,11 @@ need() { # NAME ; builds it where it is missing
     *) build_image "$1" ;;
   esac
   note "built $1 in $((SECONDS - start)) s"
+  case $1 in base | *-sif) ;; *) prune_older "$1" || true ;; esac
 }
 
 make_available() { # NAME ; two at once: the second waits and finds it made
-  if exists "$1"; then return; fi
+  if wanted_and_there "$1"; then return; fi
   exec 8>"$CACHE/test-images.lock"
   flock 8
   need "$1"
@@ -208,7 +244,7 @@ main_images() {
   esac
   for name in "$@"; do
     case $name in
-      base | tasks | cellpose | tasks-sif | cellpose-sif) ;;
+      base | tasks | cellpose | stardist | tasks-sif | cellpose-sif | stardist-sif) ;;
       *) note "${0##*/}: no image named '$name' (see --help)"; exit 2 ;;
     esac
   done

@@ -18,6 +18,8 @@ RECIPE = Path(__file__).with_name("train_cellpose.py")
 NAME = "cellpose_tiny"
 STARDIST_RECIPE = Path(__file__).with_name("train_stardist.py")
 STARDIST_NAME = "stardist_tiny"
+RECIPES = {"cellpose": RECIPE, "stardist": STARDIST_RECIPE}
+"""Scripts that train a tiny model, by the name of the tool's image."""
 
 
 def have_cellpose() -> bool:

@@ -16,6 +16,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import models
 import psutil
 import pytest
 import yaml
@@ -53,8 +54,8 @@ def _fault(service: str) -> str:
 def image(name: str) -> str:
     """Give the tag of a test image, or the path of a SIF (``…-sif``); built where it is missing.
 
-    *name* is one that ``scripts/test_images.sh`` takes: base, tasks, cellpose, tasks-sif,
-    cellpose-sif.
+    *name* is one that ``scripts/test_images.sh`` takes: base, tasks, cellpose, stardist, or one of
+    the last three with -sif.
     """
     require("docker", *(["apptainer"] if name.endswith("-sif") else []))
     reference, fault = _image(name)
@@ -72,6 +73,50 @@ def _image(name: str) -> tuple[str, str]:
     if done.returncode:
         return "", "\n".join(done.stderr.splitlines()[-5:])
     return done.stdout.strip().splitlines()[-1].partition("=")[2], ""
+
+
+def python_in(tool: str, args: Sequence[str], **mounts: Path) -> None:
+    """Run plain Python inside a tool's image, as somebody who never heard of our runners would.
+
+    *mounts* are folders or files by their name below ``/`` in the container.
+    """
+    binds = [
+        part
+        for name, path in {"code/cyto": ROOT / "cyto", **mounts}.items()
+        for part in ("--volume", f"{path}:/{name}")
+    ]
+    user = f"{os.getuid()}:{os.getgid()}"
+    done = subprocess.run(
+        [DOCKER, "run", "--rm", "--network", "none", "--user", user, *binds, "--env",
+         "PYTHONPATH=/code", "--env", "HOME=/tmp", "--workdir", "/tmp", image(tool), "python3",
+         *args],
+        check=False, capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-4000:]
+
+
+@cache
+def model(tool: str) -> Path:
+    """Give a tiny model of *tool* (cellpose, stardist), a file or a folder.
+
+    It is trained once, a minute or two, by the image itself, and kept between test runs.
+    """
+    recipe = models.RECIPES[tool]
+    layers = docker("image", "inspect", "--format", "{{.RootFS.Layers}}", image(tool))
+    libraries = layers.rpartition(" ")[0]  # the last layer is cyto
+    kept = models.model_cache() / f"image-{models.recipe_key(libraries, recipe=recipe)}"
+    if not kept.exists():
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        mounts = {"recipe.py": recipe, "out": kept.parent}
+        python_in(tool, ["/recipe.py", f"/out/{kept.name}"], **mounts)
+    return kept
+
+
+def places(output: Path) -> dict[str, str]:
+    """Read from the store below *output* in which environment each node's result was made."""
+    manifests = output.glob(".cyto/store/*/*/manifest.json")
+    facts = [json.loads(path.read_text(encoding="utf-8"))["facts"] for path in manifests]
+    return {fact["node"]: fact["environment"] for fact in facts}
 
 
 def readable_by_all(path: Path) -> bool:

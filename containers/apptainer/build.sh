@@ -7,15 +7,15 @@ usage() {
 Usage: bash containers/apptainer/build.sh [OPTION]... [TOOL]...
 
 Builds containers/images/TOOL.sif from containers/apptainer/TOOL.def; without TOOL, cyto-gpu.
-Tools: cellpose, tasks, cyto-gpu. Works with apptainer or singularity, from any folder.
+Tools: cellpose, stardist, tasks, cyto-gpu. Works with apptainer or singularity, from any folder.
 
   --from-docker IMAGE   convert IMAGE of the local Docker daemon, instead of the .def file
                         (exactly one TOOL; it names the result)
   --base SOURCE         another base than the .def file names, e.g. docker-daemon:IMAGE,
                         docker:IMAGE or localimage:FILE
-  --device cpu|gpu      cellpose: which build of torch (default cpu)
+  --device cpu|gpu      which build of torch (cellpose) or TensorFlow (stardist); default cpu
   --torch-index URL     cellpose: the CPU index that pytorch.org names
-  --models "NAME ..."   cellpose: its weights to put into the image; "" for none
+  --models "NAME ..."   cellpose, stardist: weights to put into the image; "" for none
   --lz4                 compress quickly: a third of the time, a larger file
   --output FILE         another place for the result (exactly one TOOL)
   --force               build again where the result exists
