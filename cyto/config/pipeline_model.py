@@ -1,6 +1,6 @@
 """The pipeline format: what a ``pipeline.X.yaml`` may hold."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, Tag
 
@@ -65,6 +65,15 @@ class Channel(Strict):
     ) = Field(
         default=None, description="Which channel of a multi-channel file: number from 0, or name."
     )
+    scene: (
+        Annotated[
+            Annotated[Annotated[int, Field(ge=0)], Tag("<int>")] | Annotated[Text, Tag("<text>")],
+            one_of("a scene's number (from 0) or its name"),
+        ]
+        | None
+    ) = Field(
+        default=None, description="Which image of a file with several: number from 0, or name."
+    )
     pixel_size_um: Positive | None = Field(
         default=None, description="Overrides what the file says."
     )
@@ -96,6 +105,24 @@ Inputs = Annotated[
 ]
 
 
+class Output(Strict):
+    """How results are exported for people."""
+
+    images: Literal["ome-tiff", "ome-zarr"] = Field(
+        default="ome-tiff", description="Format of images and labels."
+    )
+    compression: Literal["zstd", "zlib", "none"] | None = Field(
+        default=None, description="Of images and labels; zlib for old readers. Left out: zstd."
+    )
+    parquet: bool = Field(default=False, description="Write tables as Parquet beside the CSV.")
+
+
+AnyOutput = Annotated[
+    Annotated[bool, Tag("<bool>")] | Annotated[Output, Tag("<map>")],
+    one_of("true or false, or a mapping with images, compression, parquet"),
+]
+
+
 class Task(Strict):
     """A node: a named use of a task."""
 
@@ -114,7 +141,10 @@ class Task(Strict):
         default=(), description="Nodes that must have ended; inputs imply them."
     )
     tags: TextList = Field(default=(), description="Labels that a profile can address as tag:NAME.")
-    output: bool = Field(default=False, description="Export the results for people.")
+    output: AnyOutput = Field(
+        default=False,
+        description="Export the results for people: true, or a mapping that says how.",
+    )
     retries: int = Field(
         default=0, ge=0, le=100, description="How often to try again after a failure."
     )
@@ -156,5 +186,6 @@ SHAPES: dict[tuple[str, ...], type[Strict]] = {
     ("channels", "*"): Channel,
     ("channels", "*", "crop"): Crop,
     ("tasks", "*"): Task,
+    ("tasks", "*", "output"): Output,
 }
 """Which model stands at which path; ``*`` is any key."""

@@ -6,7 +6,9 @@ import json
 from pathlib import Path
 from typing import Any
 
+from cyto.core.movie import frames
 from cyto.engine.outcomes import Finding
+from cyto.engine.plan import Export
 from cyto.engine.store import Entry
 from cyto.io.exports import export_value
 from cyto.runners import exchange
@@ -14,8 +16,8 @@ from cyto.runners import exchange
 _STAMP = ".exported.json"
 
 
-def export_entry(entry: Entry, folder: Path) -> tuple[Finding, ...]:
-    """Write all outputs of *entry* into *folder*; what is there already is left alone.
+def export_entry(entry: Entry, folder: Path, how: Export) -> tuple[Finding, ...]:
+    """Write all outputs of *entry* into *folder* as *how* says; what is there is left alone.
 
     Returns
     -------
@@ -23,12 +25,14 @@ def export_entry(entry: Entry, folder: Path) -> tuple[Finding, ...]:
     """
     stamp = folder / _STAMP
     known = _read_stamp(stamp)
-    if known.get("key") == entry.key and all(_unchanged(f) for f in known["findings"]):
+    same = (known.get("key"), known.get("how")) == (entry.key, vars(how))
+    if same and all(_unchanged(f) for f in known["findings"]):
         return tuple(Finding(**_finding(found)) for found in known["findings"])
     folder.mkdir(parents=True, exist_ok=True)
-    findings = tuple(_export(entry, key, folder) for key in entry.outputs)
+    findings = tuple(_export(entry, key, folder, how) for key in entry.outputs)
     written = {
         "key": entry.key,
+        "how": vars(how),
         "findings": [{**vars(found), **_identity(Path(found.path))} for found in findings],
     }
     part = stamp.with_suffix(".part")
@@ -37,21 +41,30 @@ def export_entry(entry: Entry, folder: Path) -> tuple[Finding, ...]:
     return findings
 
 
-def _export(entry: Entry, key: str, folder: Path) -> Finding:
+def _export(entry: Entry, key: str, folder: Path, how: Export) -> Finding:
     ref = entry.outputs[key]
     value = exchange.load(ref)
     context: dict[str, Any] = {
         name: entry.context.get(name) for name in ("pixel_size_um", "frame_interval_s", "channel")
     }
-    path = export_value(value, ref.kind, folder, key, **context)
+    path = export_value(
+        value,
+        ref.kind,
+        folder,
+        key,
+        parquet=how.parquet,
+        form=how.images,
+        compression=how.compression,
+        **context,
+    )
     return Finding(key=key, path=str(path), text=describe(value, ref.kind))
 
 
 def describe(value: Any, kind: str) -> str:
     """Say in a few words what a value holds."""
     if kind in {"image", "label"} and getattr(value, "ndim", 0) == 3:
-        frames, height, width = value.shape
-        text = f"{frames} frame{'s' * (frames != 1)}, {height} × {width}"
+        count, height, width = value.shape
+        text = f"{count} frame{'s' * (count != 1)}, {height} × {width}"
         return f"{text}, {_cells(value)} cells per frame" if kind == "label" else text
     if kind == "dataframe":
         return f"{len(value):,} rows, {len(value.columns)} columns"
@@ -63,7 +76,7 @@ def describe(value: Any, kind: str) -> str:
 def _cells(labels: Any) -> str:
     import numpy as np
 
-    counts = [int(np.count_nonzero(np.bincount(frame.ravel())[1:])) for frame in labels]
+    counts = [int(np.count_nonzero(np.bincount(frame.ravel())[1:])) for frame in frames(labels)]
     return f"{np.mean(counts):.1f}" if counts else "0"
 
 

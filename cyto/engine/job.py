@@ -160,7 +160,9 @@ class JobRunner:
 
     def _succeeded(self, node: Node, entry: Entry, outcome: Outcome) -> NodeReport:
         self._entries[node.name] = entry
-        findings = export_entry(entry, self._layout.export(node.name)) if node.export else ()
+        findings = (
+            export_entry(entry, self._layout.export(node.name), node.export) if node.export else ()
+        )
         made = outcome is Outcome.SUCCEEDED
         return NodeReport(
             node=node.name,

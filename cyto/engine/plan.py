@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 from cyto._typing import JSON
 from cyto.core.placement import Placement
@@ -30,6 +31,19 @@ class Source:
 
     def __str__(self) -> str:
         return self.name if self.is_channel else f"{self.name}.{self.key}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Export:
+    """How a node's results are written for people.
+
+    *images* is ``ome-tiff`` or ``ome-zarr``, *compression* ``zstd`` (the default), ``zlib`` or
+    ``none``; *parquet* adds a Parquet file to each CSV.
+    """
+
+    images: Literal["ome-tiff", "ome-zarr"] = "ome-tiff"
+    compression: Literal["zstd", "zlib", "none"] | None = None
+    parquet: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,7 +83,7 @@ class Node:
     outputs: Mapping[str, Port] | None = None
     libraries: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
-    export: bool = False
+    export: Export | None = None
     retries: int = 0
     code: tuple[str, ...] = ()
     placement: Placement = field(default_factory=Placement)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from cyto.config import (
     PipelineConfig,
+    Task,
     choose_profile,
     load_pipeline,
     parse_reference,
@@ -16,7 +17,7 @@ from cyto.config import (
 )
 from cyto.core.placement import Placement
 from cyto.engine.graph import ancestors, find_cycle, topological_order
-from cyto.engine.plan import Node, Plan, Source
+from cyto.engine.plan import Export, Node, Plan, Source
 from cyto.engine.tasks import Loaded, load_node
 from cyto.engine.wiring import Wiring
 from cyto.errors import ChannelError, ConfigError, Problem, nearest
@@ -181,12 +182,19 @@ def _spec(config: PipelineConfig, name: str) -> ChannelSpec:
         name=name,
         path=str(config.channel_path(name)),
         channel=channel.channel,
+        scene=channel.scene,
         frames=channel.frames and (*channel.frames, None)[:3],  # type: ignore[arg-type]
         crop={axis: span for axis, span in spans.items() if span} or None,  # type: ignore[misc]
         axes=channel.axes,
         pixel_size_um=channel.pixel_size_um or model.pixel_size_um,
         frame_interval_s=channel.frame_interval_s or model.frame_interval_s,
     )
+
+
+def _export(task: Task) -> Export | None:
+    if isinstance(task.output, bool):
+        return Export() if task.output else None
+    return Export(**task.output.model_dump())
 
 
 def _node(
@@ -208,7 +216,7 @@ def _node(
         outputs=loaded.outputs,
         libraries=loaded.libraries,
         tags=task.tags,
-        export=task.output,
+        export=_export(task),
         retries=task.retries,
         code=loaded.code,
         placement=placement,

@@ -402,3 +402,19 @@ def test_hostile_names_of_folders(lab, run, tmp_path):
     report = run(SHORT, output_dir=odd / "out")
     assert report.exit_code == 0, [n.message for n in report.nodes.values()]
     assert (odd / "out/mark/label.ome.tif").exists()
+
+
+def test_results_in_the_formats_that_were_asked_for(lab, run):
+    pytest.importorskip("zarr")
+    lab.write(
+        "channels: {cells: movie.tif}\n"
+        "tasks:\n"
+        "  mark:\n"
+        "    module: MODULE.Mark\n"
+        "    inputs: {image: cells}\n"
+        "    output: {images: ome-zarr, compression: zlib, parquet: true}\n"
+    )
+    report = run(lab.pipeline.read_text())
+    found = next(f for f in report.nodes["mark"].findings if f.key == "label")
+    assert found.path.endswith("label.ome.zarr")
+    assert (Path(found.path) / "zarr.json").is_file()
