@@ -67,7 +67,9 @@ class FlatFieldCorrection(PipelineTask):
             dark = _flatfield.no_light(movie)
         if flat is None:
             flat = _flatfield.estimate(movie, self.smoothing_px)
-        if movie.size and not (flat - dark).mean() > 0:
+            if movie.size and not (flat - dark).mean() > 0:
+                flat = dark + 1  # no light anywhere: there is nothing to make even
+        elif movie.size and not (flat - dark).mean() > 0:
             raise TaskInputError(
                 f"is no brighter (mean {flat.mean():g}) than the dark image ({dark.mean():g})",
                 task=type(self).__name__,

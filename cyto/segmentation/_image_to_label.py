@@ -14,8 +14,8 @@ Array = NDArray[Any]
 HIGHEST = np.iinfo(np.uint32).max
 
 
-def as_labels(movie: Array, task: str) -> Array:
-    """Give (T, Y, X) *movie* as uint16 or uint32, its values unchanged.
+def as_labels(movie: Array, task: str, first: int = 0) -> Array:
+    """Give (T, Y, X) *movie* as uint16 or uint32, its values unchanged; *first* is its number.
 
     Raises
     ------
@@ -24,7 +24,7 @@ def as_labels(movie: Array, task: str) -> Array:
     """
     labels: Array = np.zeros(movie.shape, np.uint16)
     for index, frame in enumerate(movie):
-        _check(frame, index, task)
+        _check(frame, first + index, task)
         if frame.size and frame.max() > np.iinfo(labels.dtype).max:
             labels = labels.astype(np.uint32)
         labels[index] = frame
@@ -37,7 +37,7 @@ def _check(frame: Array, index: int, task: str) -> None:
         wrong = ~np.isfinite(frame) | (frame != np.round(frame))
     if frame.dtype.kind in "if":
         wrong |= frame < 0
-    if frame.dtype.itemsize > 4 or frame.dtype.kind == "f":
+    if frame.dtype.itemsize > 4 or (frame.dtype.kind == "f" and frame.dtype.itemsize == 4):
         wrong |= frame > HIGHEST
     if not wrong.any():
         return

@@ -52,5 +52,9 @@ class ImageToLabel(PipelineTask):
         from cyto.segmentation import _image_to_label
 
         if self.mode == "labels":
-            return {"label": _image_to_label.as_labels(data["image"], type(self).__name__)}
+            return {
+                "label": _image_to_label.as_labels(
+                    data["image"], type(self).__name__, data.get("frame_offset") or 0
+                )
+            }
         return {"label": _image_to_label.components(data["image"], self.connectivity)}

@@ -68,7 +68,8 @@ class RegionFeatures(PipelineTask):
 
     Roundness and elongation follow ITK (scikit-image has neither): perimeter based, so that both
     a long and a ragged cell are not round; ImageJ's "Round" is ``minor_axis / major_axis``. The
-    orientation of a cell without a long axis is scikit-image's, -π/4.
+    orientation of a cell without a long axis is scikit-image's, -π/4; along x it may be π/2 or
+    -π/2, which is the same line.
 
     References
     ----------

@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING, Any, Callable, ClassVar, Optional
 from cyto._typing import JSON, TaskData
 from cyto.core.movie import Frames
 from cyto.task.parameters import Param, Parameter, check_all, declared
-from cyto.task.ports import CONTEXT_KEYS, Port, check_frames, check_outputs, require
+from cyto.task.ports import (
+    CONTEXT_KEYS,
+    Port,
+    check_calibration,
+    check_frames,
+    check_outputs,
+    require,
+)
 
 if TYPE_CHECKING:
     from typing_extensions import dataclass_transform
@@ -159,6 +166,7 @@ def checked_inputs(task: PipelineTask, data: TaskData) -> dict[str, Any]:
         Something does not fit; shows what was received.
     """
     name = type(task).__name__
+    check_calibration(data, name)
     ready: dict[str, Any] = {}
     for key, port in task.inputs.items():
         value = require(data, key, port, name)

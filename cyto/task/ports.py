@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Optional
@@ -80,6 +81,28 @@ def require_pixel_size(data: TaskData, task: str, because: str) -> float:
             hint="write pixel_size_um beside the channel's path in the pipeline file",
         )
     return float(size)
+
+
+def check_calibration(data: TaskData, task: str) -> None:
+    """Check what travels with the data: sizes and times are above 0.
+
+    Raises
+    ------
+    TaskInputError
+        One is not; shows it.
+    """
+    for key, unit in (("pixel_size_um", "µm"), ("frame_interval_s", "s")):
+        value = data.get(key)
+        if value is None:
+            continue
+        number = value if isinstance(value, (int, float)) or hasattr(value, "dtype") else math.nan
+        if not 0 < number < math.inf:
+            raise TaskInputError(
+                f"must be a number of {unit} above 0, received {value!r}",
+                task=task,
+                key=key,
+                hint="leave it out where it is not known",
+            )
 
 
 def check_outputs(

@@ -60,6 +60,7 @@ def relabel(movie: NDArray[Any], frame: Index, label: Index, track_id: Index, ta
 
 def replace(pixels: NDArray[Any], old: Index, new: NDArray[Any]) -> NDArray[Any]:
     """Give *pixels* with each of the ascending *old* numbers replaced, all others 0."""
+    pixels = as_numbers(pixels)
     old, new = old[old > 0], new[old > 0]
     top = int(pixels.max(initial=0))
     if top < TABLE:
@@ -72,6 +73,11 @@ def replace(pixels: NDArray[Any], old: Index, new: NDArray[Any]) -> NDArray[Any]
     place[place == len(old)] = 0
     found: NDArray[Any] = np.where(old[place] == pixels, new[place], new.dtype.type(0))
     return found
+
+
+def as_numbers(pixels: NDArray[Any]) -> NDArray[Any]:
+    """Give a mask of true and false as labels 0 and 1, in place."""
+    return pixels.view(np.uint8) if pixels.dtype.kind == "b" else pixels
 
 
 def _check_present(pixels: NDArray[Any], label: Index, frame: int, task: str) -> None:
@@ -89,6 +95,7 @@ def _check_present(pixels: NDArray[Any], label: Index, frame: int, task: str) ->
 
 def unique_labels(pixels: NDArray[Any]) -> Index:
     """Give the labels of a frame, ascending, without the background."""
+    pixels = as_numbers(pixels)
     top = int(pixels.max(initial=0))
     if top < TABLE:
         seen = np.zeros(top + 1, bool)

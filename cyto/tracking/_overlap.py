@@ -9,9 +9,10 @@ import numpy as np
 import pandas as pd
 from scipy.sparse import coo_array
 
+from cyto.core.movie import frames
 from cyto.tracking._links import GAP, LINK, SPLIT, Links, tidy
 from cyto.tracking._matching import best_matching
-from cyto.tracking._movie import replace, unique_labels
+from cyto.tracking._movie import as_numbers, replace, unique_labels
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -68,7 +69,7 @@ def overlap_links(movie: NDArray[Any], rules: Rules) -> tuple[pd.DataFrame, Link
     edges: list[Edges] = []
     recent: list[Frame] = []
     count = 0
-    for number, pixels in enumerate(movie):
+    for number, pixels in enumerate(map(as_numbers, frames(movie))):
         frame = _frame(pixels, number, count)
         count += len(frame.label)
         tables.append(_measure(frame))

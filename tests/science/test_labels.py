@@ -215,3 +215,9 @@ def test_floats_are_no_labels(labels):
 def test_bad_limits(bad, word):
     with pytest.raises(ParameterError, match=word):
         LabelFilter(**bad)
+
+
+def test_a_wrong_value_is_named_by_its_frame_in_the_whole_movie():
+    part = np.full((2, 4, 4), 0.5, np.float32)
+    with pytest.raises(TaskInputError, match="in frame 7"):
+        ImageToLabel()({"image": part, "frame_offset": 7})

@@ -170,3 +170,12 @@ def test_bad_input_is_explained():
         task({"label": DIVISION, "dataframe": table.assign(frame=0, label=1)})
     with pytest.raises(TaskInputError, match="no column 'label'"):
         task({"label": DIVISION, "dataframe": table[["frame"]]})
+
+
+def test_a_mask_is_a_movie_of_one_cell():
+    mask = np.zeros((3, 8, 8), bool)
+    assert OverlapTracker()({"label": mask})["dataframe"].empty
+    mask[:, 2:5, 2:5] = True
+    result = OverlapTracker()({"label": mask})
+    assert result["dataframe"].track_id.tolist() == [1, 1, 1]
+    np.testing.assert_array_equal(result["label"], mask)

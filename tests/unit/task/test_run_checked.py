@@ -217,3 +217,15 @@ def test_a_wrong_execution_config_shows_at_once():
 
     with pytest.raises(ConfigError, match="contaner"):
         Any(execution_config={"type": "contaner"})
+
+
+@pytest.mark.parametrize("key", ["pixel_size_um", "frame_interval_s"])
+@pytest.mark.parametrize("value", [0, -1, float("nan"), float("inf"), "x", [1]])
+def test_a_calibration_that_is_none(key, value):
+    class Any(PipelineTask):
+        def run_baremetal(self, data):
+            pytest.fail(f"was called with {data}")
+
+    with pytest.raises(TaskInputError, match="above 0") as caught:
+        Any()({key: value})
+    assert caught.value.key == key
