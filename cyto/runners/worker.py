@@ -236,7 +236,15 @@ class Worker:
         data = json.loads(job.result.read_text(encoding="utf-8"))
         result = TaskResult.from_json(data)
         back = {key: ref.moved(self._back) for key, ref in result.outputs.items()}
-        return replace(result, outputs=back)
+        return replace(result, outputs=back, message=self._in_hosts_words(result.message))
+
+    def _in_hosts_words(self, message: str) -> str:
+        """Name files in a message as the user knows them, not as the container sees them."""
+        if self.environment.sees_host:
+            return message
+        for mount in sorted(self.spec.mounts, key=lambda m: len(m.target), reverse=True):
+            message = message.replace(mount.target, mount.source)
+        return message
 
     def _move(self, path: str) -> str:
         """Map a path of the host to what the container sees."""

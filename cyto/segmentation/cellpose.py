@@ -48,9 +48,11 @@ class CellPose(PipelineTask):
     Raises
     ------
     TaskInputError
-        There are no such weights; says where they were looked for and how to get them.
+        There are no such weights; says where they were looked for and how to get them. Or the
+        file is no model of CellPose; says what it seems to be.
     UnavailableError
-        Another major version than CellPose 3 is installed.
+        Another major version than CellPose 3 is installed, or the model is a transformer and
+        ``segmentation-models-pytorch`` is not.
 
     Notes
     -----

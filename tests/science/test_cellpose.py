@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
+import pickle
 import sys
+import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
 from models import have_cellpose, train_cellpose
 from scores import Score, score
 
-from cyto.errors import ParameterError, TaskInputError
+from cyto.errors import ParameterError, TaskInputError, UnavailableError
 from cyto.segmentation.cellpose import CellPose
 from cyto.simulation import simulate_assay
 
@@ -135,6 +139,152 @@ def test_registered_name_is_found_in_the_folder(tmp_path, model, assay):
 def test_unknown_models(name, word, assay):
     with pytest.raises(TaskInputError, match=word):
         CellPose(model_type=name)({"image": assay.cancer[0]})
+
+
+def refusal(path):
+    """Give the words with which CellPose refuses the model at *path*; they say what to do."""
+    with pytest.raises(TaskInputError) as caught:
+        CellPose(model_type=str(path))({"image": np.zeros((8, 8), np.uint8)})
+    assert (caught.value.task, caught.value.key) == ("CellPose", "model_type")
+    text = str(caught.value)
+    assert str(path) in text
+    assert "a model of StarDist goes to StarDist" in text
+    assert "weights_only" not in text, "advice for programmers, and dangerous"
+    return text
+
+
+@needs_cellpose
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"", "an empty file"),
+        (b"hello world", "a text file"),
+        (b'{"n_rays": 32}', "a text file"),
+        (b"version https://git-lfs.github.com/spec/v1\n", "git lfs pull"),
+        (
+            b"\x89HDF\r\n\x1a\n" + bytes(99),
+            "an HDF5 file, such as the weights of Keras or StarDist",
+        ),
+        (b"\x93NUMPY\x01\0" + bytes(99), "a NumPy array, such as a size model"),
+        (b"II*\0" + bytes(99), "a TIFF image"),
+        (b"PK\x03\x04" + bytes(99), "a damaged file"),
+        (bytes(range(256)), "no file of PyTorch"),
+        (pickle.dumps({1, 2}), "a Python pickle"),
+    ],
+)
+def test_file_that_is_no_weights(tmp_path, content, words):
+    path = tmp_path / "model"
+    path.write_bytes(content)
+    assert words in refusal(path)
+
+
+@needs_cellpose
+def test_cut_off_model(tmp_path, model):
+    path = tmp_path / "model"
+    path.write_bytes(model.read_bytes()[:-500])
+    assert "a damaged file" in refusal(path)
+
+
+@needs_cellpose
+def test_zip_archive_as_model(tmp_path):
+    with zipfile.ZipFile(tmp_path / "model.zip", "w") as archive:
+        archive.writestr("2D_demo/config.json", "{}")
+    assert "a packed model of StarDist" in refusal(tmp_path / "model.zip")
+
+
+@needs_cellpose
+def test_torch_files_of_other_tools(tmp_path):
+    import torch
+
+    path = tmp_path / "model.pth"
+    net = torch.nn.Sequential(torch.nn.Linear(2, 2), torch.nn.Linear(2, 2))
+    for content, words in [
+        (net, "such as a whole network"),
+        ([1, 2], "with a list, not with weights"),
+        (torch.zeros(3), "with a Tensor, not with weights"),
+        ({}, "holds nothing"),
+        ({"epoch": 3, "state_dict": net.state_dict()}, "among others epoch, state_dict"),
+        (net.state_dict(), "another network's weights in PyTorch (0.weight, 0.bias, 1.weight, …)"),
+        ({"net.encoder.conv1.weight": torch.zeros(2)}, "another network's weights"),
+        ({"W2": torch.zeros(2)}, "CellPose 4"),
+    ]:
+        torch.save(content, path)
+        assert words in refusal(path)
+
+
+@needs_cellpose
+@pytest.mark.parametrize("change", ["no output", "no dimensions", "other shape"])
+def test_weights_that_do_not_fit(tmp_path, model, change):
+    import torch
+
+    state = torch.load(model, weights_only=True)
+    if change == "no output":
+        state = {name: value for name, value in state.items() if not name.startswith("output")}
+    elif change == "no dimensions":
+        state["downsample.down.res_down_0.proj.1.weight"] = torch.zeros(())
+    else:
+        state["output.2.bias"] = torch.zeros(7)
+    torch.save(state, tmp_path / "model")
+    assert "do not fit a network of CellPose 3" in refusal(tmp_path / "model")
+
+
+@needs_cellpose
+def test_transformer_is_taken_for_one(tmp_path, monkeypatch):
+    import torch
+    from cellpose import models
+
+    from cyto.segmentation import _cellpose
+
+    path = tmp_path / "model"
+    names = [f"{key}weight" for key in _cellpose.TRANSFORMER_KEYS]
+    torch.save(dict.fromkeys(names, torch.zeros(2)), path)
+    monkeypatch.setattr(models, "CellposeModel", lambda **how: how)
+    assert _cellpose.load_model(str(path), 1, False)["backbone"] == "transformer"
+
+    def fails(**how):
+        raise ImportError("no module of that name")
+
+    monkeypatch.setattr(models, "CellposeModel", fails)
+    with pytest.raises(UnavailableError, match="segmentation-models-pytorch"):
+        _cellpose.load_model(str(path), 2, False)
+
+
+@needs_cellpose
+def test_too_little_memory_is_not_the_models_fault(model, monkeypatch):
+    from cellpose import models
+
+    from cyto.segmentation import _cellpose
+
+    def fails(**how):
+        raise MemoryError
+
+    monkeypatch.setattr(models, "CellposeModel", fails)
+    with pytest.raises(MemoryError):
+        _cellpose.load_model(str(model), 1, False)
+
+
+@needs_cellpose
+def test_folder_as_model(tmp_path, monkeypatch):
+    folder = tmp_path / "a model"
+    folder.mkdir()
+    assert "it is a folder, and a model of CellPose is one file" in refusal(folder)
+    (folder / "config.json").write_text(json.dumps({"n_rays": 32}))
+    assert "seems to be a model of StarDist" in refusal(folder)
+    monkeypatch.chdir(tmp_path)
+    assert "seems to be a model of StarDist" in refusal(Path("a model"))
+    with pytest.raises(TaskInputError, match="it is a folder"):
+        CellPose(model_type="a model", models_folder=str(tmp_path))(
+            {"image": np.zeros((8, 8), np.uint8)}
+        )
+
+
+@needs_cellpose
+def test_folder_named_like_a_registered_model(tmp_path, model, assay, monkeypatch):
+    (tmp_path / "cyto2").mkdir()
+    (tmp_path / "cyto2torch_0").write_bytes(model.read_bytes())
+    monkeypatch.chdir(tmp_path)
+    task = CellPose(model_type="cyto2", models_folder=str(tmp_path), diameter=22)
+    assert task({"image": assay.cancer[0]})["label"].any()
 
 
 @needs_cellpose

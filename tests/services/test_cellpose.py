@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import services_support as services
 
+from cyto.errors import TaskFailedError
 from cyto.segmentation.cellpose import CellPose
 
 pytestmark = [pytest.mark.cellpose, pytest.mark.docker, pytest.mark.timeout(900)]
@@ -105,3 +106,29 @@ def test_the_seeds_example_on_a_registered_name(
         model_type="cyto2", models_folder=str(folder), **PARAMS, execution_config=config
     )
     np.testing.assert_array_equal(task({"image": movie})["label"], labels)
+
+
+@pytest.mark.parametrize("kind", ["junk file", "cut-off model", "folder"])
+def test_docker_says_what_a_wrong_model_is(
+    kind: str, model: Path, movie: np.ndarray, mark: str, tmp_path: Path
+) -> None:
+    wrong = tmp_path / "a model"
+    words = "it is a folder, and seems to be a model of StarDist"
+    if kind == "folder":
+        wrong.mkdir()
+        (wrong / "config.json").write_text('{"n_rays": 32}')
+    elif kind == "junk file":
+        wrong.write_text("hello world")
+        words = "it seems to be a text file"
+    else:
+        wrong.write_bytes(model.read_bytes()[:-500])
+        words = "it seems to be a damaged file"
+    config = {"type": "container", "runner": "docker", "image": services.image("cellpose")}
+    with pytest.raises(TaskFailedError) as caught:
+        CellPose(model_type=str(wrong), execution_config=config)({"image": movie})
+    text = str(caught.value)
+    assert caught.value.reason == "exception"
+    for part in ("'model_type'", "cannot be used", words, "a model of StarDist goes to StarDist"):
+        assert part in text
+    for library in ("UnpicklingError", "KeyError", "weights_only"):
+        assert library not in text
