@@ -55,8 +55,9 @@ class ContactEvents(PipelineTask):
     Raises
     ------
     TaskInputError
-        A pair twice in a frame; ``max_distance_px`` for a table without ``distance_px``;
-        ``min_duration_s`` without a known frame interval.
+        A pair twice in a frame; a row without one of the cells; frames or distances that are no
+        finite numbers; ``max_distance_px`` for a table without ``distance_px``; ``min_duration_s``
+        without a known frame interval.
 
     Notes
     -----
@@ -107,6 +108,19 @@ class ContactEvents(PipelineTask):
     def _check(self, pairs: Any) -> None:
         """Check that each pair is listed once per frame, with a distance where one is needed."""
         task, key = type(self).__name__, "dataframe"
+        self._require_finite(pairs, "frame")
+        if self.max_distance_px is not None and "distance_px" in pairs:
+            self._require_finite(pairs, "distance_px")
+        missing = pairs[[name for name in _PAIR if name in pairs]].isna()
+        if missing.to_numpy().any():
+            row = int(missing.any(axis=1).to_numpy().argmax())
+            lacking = missing.columns[missing.iloc[row].to_numpy()]
+            raise TaskInputError(
+                f"lacks {' and '.join(lacking)} in row {row}",
+                task=task,
+                key=key,
+                hint="drop such rows first, with FeatureFilter for instance",
+            )
         again = pairs.duplicated([name for name in _PAIR if name in pairs])
         if again.any():
             row = pairs.loc[again.to_numpy(), ["a", "b", "frame"]].iloc[0]
@@ -123,6 +137,25 @@ class ContactEvents(PipelineTask):
                 key=key,
                 hint="max_distance_px needs it; write max_distance_px: null to take every row",
             )
+
+    def _require_finite(self, pairs: Any, name: str) -> None:
+        """Check that the column *name* holds finite numbers."""
+        import numpy as np
+
+        column = pairs[name]
+        number = getattr(column.dtype, "kind", "O") in "uifb"
+        if not len(pairs) or (
+            number and np.isfinite(column.to_numpy(np.float64, na_value=np.nan)).all()
+        ):
+            return
+        received = str(column.dtype) if not number else "missing or infinite values"
+        raise TaskInputError(
+            f"holds {received} in the column {name!r}, finite numbers are needed",
+            task=type(self).__name__,
+            key="dataframe",
+            hint="read the table with numbers in it, or drop the rows without, with FeatureFilter "
+            "for instance",
+        )
 
     def _require_interval(self, data: TaskData) -> None:
         if data.get("frame_interval_s") is None:

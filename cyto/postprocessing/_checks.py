@@ -50,6 +50,25 @@ def require_numbers(table: Any, names: Sequence[str], task: str, key: str) -> No
             )
 
 
+def require_finite(table: Any, names: Sequence[str], task: str, key: str) -> None:
+    """Raise `TaskInputError` unless the columns *names* hold finite numbers in every row."""
+    import numpy as np
+
+    require_numbers(table, names, task, key)
+    for name in names if len(table) else ():
+        values = table[name].to_numpy(np.float64, na_value=np.nan)
+        wrong = ~np.isfinite(values)
+        if wrong.any():
+            row = int(wrong.argmax())
+            raise TaskInputError(
+                f"holds {values[row]} in the column {name!r}, row {row}, finite numbers are needed "
+                f"({int(wrong.sum())} such rows of {len(table)})",
+                task=task,
+                key=key,
+                hint="drop such rows first, with FeatureFilter for instance, or correct them",
+            )
+
+
 def require_one_row(table: Any, keys: Sequence[str], task: str, key: str) -> None:
     """Raise `TaskInputError` where *keys* are missing in a row, or two rows share them."""
     names = list(keys)

@@ -60,7 +60,7 @@ class Partners(NamedTuple):
     ``partner``.
     """
 
-    populations: tuple[str, str]
+    populations: tuple[str, ...]
     rows: pd.DataFrame
 
 
@@ -124,8 +124,8 @@ def _population(
         "x_um": x,
         "y_um": y,
         "z_um": np.zeros(n),
-        **{new: ordered[old].to_numpy(np.float64) for new, old in means.items()},
-        "alive_probability": chance.to_numpy(np.float64, na_value=np.nan),
+        **{new: _numbers(ordered[old]) for new, old in means.items()},
+        "alive_probability": _numbers(chance),
         "vel_x": moved["vel_x_px_frame"] / how.interval_s,
         "vel_y": moved["vel_y_px_frame"] / how.interval_s,
         "vel_z": np.zeros(n),
@@ -139,8 +139,12 @@ def _population(
 
 def _microns(table: pd.DataFrame, axis: str, pixel_size_um: Optional[float]) -> Any:
     if f"{axis}_um" in table:
-        return table[f"{axis}_um"].to_numpy(np.float64)
-    return table[axis].to_numpy(np.float64) * (pixel_size_um or np.nan)
+        return _numbers(table[f"{axis}_um"])
+    return _numbers(table[axis]) * (pixel_size_um or np.nan)
+
+
+def _numbers(column: Any) -> Any:
+    return column.to_numpy(np.float64, na_value=np.nan)
 
 
 def _contact(name: str, cells: pd.DataFrame, partners: Optional[Partners]) -> dict[str, Any]:

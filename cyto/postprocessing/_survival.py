@@ -101,8 +101,9 @@ def _follow(table: pd.DataFrame, how: Settings) -> pd.DataFrame:
     death = ordered[~living].groupby("track_id")["frame"].min().reindex(first.index)
     start = first
     if how.start_column is not None:
-        begun = ordered[how.start_column].fillna(False).astype(bool)
-        start = ordered[begun].groupby("track_id")["frame"].min().reindex(first.index)
+        known = ordered[ordered[how.start_column].notna()]
+        begun = known[known[how.start_column].astype(bool)]
+        start = begun.groupby("track_id")["frame"].min().reindex(first.index)
     if how.origin == "movie":
         start = start.where(first == first.min())
     followed = start.notna() & ~(death <= start)

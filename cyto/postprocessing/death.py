@@ -5,11 +5,17 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Optional
 
-from cyto.postprocessing._checks import require_columns, require_numbers, require_one_row
+from cyto.errors import TaskInputError
+from cyto.postprocessing._checks import (
+    require_columns,
+    require_finite,
+    require_numbers,
+    require_one_row,
+)
 from cyto.task import Param, PipelineTask, Port
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from cyto._typing import TaskData
 
@@ -57,7 +63,8 @@ class CellDeath(PipelineTask):
     Raises
     ------
     TaskInputError
-        A column is missing or holds no numbers; a track has two rows in a frame.
+        A column is missing or holds no numbers; no row has a brightness; a track has two rows in
+        a frame.
 
     Notes
     -----
@@ -119,7 +126,24 @@ class CellDeath(PipelineTask):
         require_columns(table, columns, task, "dataframe", hint)
         require_numbers(table, ["track_id", "frame", *columns], task, "dataframe")
         require_one_row(table, ["track_id", "frame"], task, "dataframe")
+        require_finite(table, ["frame"], task, "dataframe")
+        self._require_brightness(table, columns)
         params: dict[str, Any] = dict(self.params)
         found = find(table, Settings(**params), data.get("frame_interval_s"))
         levels = {k: v if math.isfinite(v) else None for k, v in found.level._asdict().items()}
         return {"dataframe": found.cells, "deaths": found.deaths, "levels": levels}
+
+    def _require_brightness(self, table: Any, columns: Sequence[str]) -> None:
+        """Check that some row has a brightness; without one all cells would seem alive."""
+        import numpy as np
+
+        values = table[list(columns)].to_numpy(np.float64, na_value=np.nan)
+        if len(table) and not np.isfinite(values).all(axis=1).any():
+            raise TaskInputError(
+                f"has no row with a finite number in {' and '.join(map(repr, columns))} "
+                f"({len(table)} rows received)",
+                task=type(self).__name__,
+                key="dataframe",
+                hint="measure the marker with RegionFeatures, giving its channel as a further "
+                "input, or choose another column",
+            )

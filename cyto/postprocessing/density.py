@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Optional
 
 from cyto.errors import TaskInputError
-from cyto.postprocessing._checks import require_numbers
+from cyto.postprocessing._checks import require_finite
 from cyto.task import Param, PipelineTask, Port
 
 if TYPE_CHECKING:
@@ -36,7 +36,8 @@ class KernelDensityEstimation(PipelineTask):
     Raises
     ------
     TaskInputError
-        A column is missing or holds no numbers.
+        A column is missing or holds no numbers; a place is missing or not finite; a cell is in a
+        frame that ``image`` has not.
 
     Notes
     -----
@@ -74,13 +75,12 @@ class KernelDensityEstimation(PipelineTask):
         from cyto.postprocessing._density import Grid, stack
 
         table = data["dataframe"]
-        require_numbers(table, ["frame", "y", "x"], type(self).__name__, "dataframe")
+        require_finite(table, ["frame", "y", "x"], type(self).__name__, "dataframe")
         frames, height, width = self._shape(table, data.get("image"))
         grid = Grid(height, width, self.downscale_factor)
-        cells = table.dropna(subset=["y", "x"])
-        result: dict[str, Any] = {"image": stack(cells, frames, grid, self.bandwidth_px)}
+        result: dict[str, Any] = {"image": stack(table, frames, grid, self.bandwidth_px)}
         if self.gradient:
-            result["gradient"] = stack(cells, frames, grid, self.bandwidth_px, slope=True)
+            result["gradient"] = stack(table, frames, grid, self.bandwidth_px, slope=True)
         if data.get("pixel_size_um") is not None:
             result["pixel_size_um"] = data["pixel_size_um"] * self.downscale_factor
         return result

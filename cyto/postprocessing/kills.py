@@ -5,7 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar, Optional
 
 from cyto.errors import TaskInputError, nearest
-from cyto.postprocessing._checks import require_columns, require_one_row
+from cyto.postprocessing._checks import (
+    require_columns,
+    require_finite,
+    require_numbers,
+    require_one_row,
+)
 from cyto.task import Param, PipelineTask, Port
 
 if TYPE_CHECKING:
@@ -56,8 +61,8 @@ class KillAttribution(PipelineTask):
     Raises
     ------
     TaskInputError
-        A column is missing; a cell dies twice; a pair is listed twice in a frame; the contacts are
-        of two populations and ``effectors`` is neither.
+        A column is missing or holds no numbers; a cell dies twice; a pair is listed twice in a
+        frame; the contacts are of two populations and ``effectors`` is neither.
 
     Notes
     -----
@@ -101,8 +106,13 @@ class KillAttribution(PipelineTask):
         """Join ``deaths`` to ``contacts``; gives the three tables."""
         from cyto.postprocessing._kills import Settings, attribute
 
-        require_one_row(data["deaths"], ["track_id"], type(self).__name__, "deaths")
-        everyone = None if data.get("tracks") is None else data["tracks"]["track_id"].to_numpy()
+        task, tracks = type(self).__name__, data.get("tracks")
+        require_numbers(data["deaths"], ["track_id", "frame"], task, "deaths")
+        require_one_row(data["deaths"], ["track_id"], task, "deaths")
+        require_finite(data["deaths"], ["frame"], task, "deaths")
+        if tracks is not None:
+            require_finite(tracks, ["track_id"], task, "tracks")
+        everyone = None if tracks is None else tracks["track_id"].to_numpy()
         how = Settings(
             self.max_lag_frames,
             self.min_contact_frames,
@@ -121,9 +131,11 @@ class KillAttribution(PipelineTask):
         import pandas as pd
 
         task = type(self).__name__
+        require_finite(contacts, ["frame", "a", "b"], task, "contacts")
         if self.max_distance_px > 0 or "distance_px" in contacts:
             hint = "max_distance_px needs the distances of CellContacts"
             require_columns(contacts, ["distance_px"], task, "contacts", hint)
+            require_finite(contacts, ["distance_px"], task, "contacts")
             contacts = contacts[contacts["distance_px"] <= self.max_distance_px]
         names = [{"a": "effector", "b": "victim"}, {"a": "victim", "b": "effector"}]
         sides = [contacts.rename(columns=n)[["frame", "effector", "victim"]] for n in names]

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar, Optional
 
-from cyto.postprocessing._checks import require_numbers, require_one_row
+from cyto.postprocessing._checks import (
+    require_finite,
+    require_numbers,
+    require_one_row,
+)
 from cyto.task import Param, PipelineTask, Port
 
 if TYPE_CHECKING:
@@ -52,7 +56,8 @@ class Kinematics(PipelineTask):
     Raises
     ------
     TaskInputError
-        A column is missing or holds no numbers; a track has two rows in a frame.
+        A column is missing or holds no numbers; a place is missing or not finite; a track has two
+        rows in a frame.
 
     Notes
     -----
@@ -89,6 +94,7 @@ class Kinematics(PipelineTask):
         table, task = data["dataframe"], type(self).__name__
         require_numbers(table, ["track_id", "frame", "y", "x"], task, "dataframe")
         require_one_row(table, ["track_id", "frame"], task, "dataframe")
+        require_finite(table, ["frame", "y", "x"], task, "dataframe")
         scale = Scale(data.get("pixel_size_um"), data.get("frame_interval_s"))
         cells, tracks, msd = analyse(table, scale, self.max_lag_frames)
         return {"dataframe": cells, "tracks": tracks, "msd": msd}

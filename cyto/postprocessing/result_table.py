@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, List, Literal, Optional  # noqa: UP035
 
-from cyto.errors import TaskInputError
+from cyto.errors import TaskInputError, nearest
 from cyto.postprocessing._checks import (
     require_columns,
+    require_finite,
     require_frame_interval,
     require_numbers,
     require_one_row,
@@ -65,9 +66,10 @@ class ResultTable(PipelineTask):
     Raises
     ------
     TaskInputError
-        No table of cells; a column is missing; a track has two rows in a frame; the frame interval
-        is not known; the pixel size is not, and a table has no ``y_um`` and ``x_um``; the
-        contacts are of none of the populations.
+        No table of cells; a column is missing or holds no numbers; a track has two rows in a
+        frame, or a pair in the contacts; the frame interval is not known; the
+        pixel size is not, and a table has no ``y_um`` and ``x_um``; the contacts are of a
+        population without a table while a table is of one without contacts.
 
     Notes
     -----
@@ -142,12 +144,21 @@ class ResultTable(PipelineTask):
                 require_columns(table, ["y", "x"], task, key, "give the tracker's table")
             hint = "contact_ids says what identifies a cell"
             require_columns(table, [self.contact_ids], task, key, hint)
-            require_numbers(table, ["track_id", "frame"], task, key)
+            require_numbers(table, self._numeric(table), task, key)
             require_one_row(table, ["track_id", "frame"], task, key)
+            require_finite(table, ["frame"], task, key)
         for column in self.columns:
             if not any(column in table for table in populations.values()):
                 key = next(iter(populations))
                 require_columns(populations[key], [column], task, key, "see columns")
+
+    def _numeric(self, table: Any) -> list[str]:
+        """Give the columns of a table of cells that are taken as numbers."""
+        endings = tuple(f"_{statistic}" for statistic in self.statistics)
+        means = [c for c in map(str, table) if c in self.statistics or c.endswith(endings)]
+        places = [f"{c}_um" if f"{c}_um" in table else c for c in ("y", "x")]
+        fate = [c for c in ("alive_probability", "alive") if c in table][:1]
+        return ["track_id", "frame", *places, self.contact_ids, *fate, *means]
 
     def _partners(self, data: TaskData, populations: Mapping[str, Any]) -> Any:
         """Give each cell's contacts, seen from both sides."""
@@ -158,33 +169,46 @@ class ResultTable(PipelineTask):
         contacts = data.get("contacts")
         if contacts is None:
             return None
+        task, types = type(self).__name__, [c for c in ("a_type", "b_type") if c in contacts]
+        require_finite(contacts, ["frame", "a", "b"], task, "contacts")
+        require_one_row(contacts, [*types, "frame", "a", "b"], task, "contacts")
         if "distance_px" in contacts:
+            require_finite(contacts, ["distance_px"], task, "contacts")
             contacts = contacts[contacts["distance_px"] <= self.max_contact_distance_px]
-        first, last = self._types(data["contacts"], list(populations))
+        kinds, measured = self._types(data["contacts"], list(populations))
         sides = [
             pd.DataFrame(
                 {
-                    "cell_type": kind,
+                    "cell_type": contacts[kind].astype(str) if kind in contacts else kind,
                     "frame": contacts["frame"],
                     "cell": contacts[cell],
                     "partner": contacts[partner],
                 }
             )
-            for kind, cell, partner in ((first, "a", "b"), (last, "b", "a"))
+            for kind, cell, partner in zip(kinds, "ab", "ba")
         ]
-        return Partners((first, last), pd.concat(sides, ignore_index=True))
+        return Partners(measured, pd.concat(sides, ignore_index=True))
 
-    def _types(self, contacts: Any, populations: list[str]) -> tuple[str, str]:
-        """Give the populations of ``a`` and ``b``."""
-        if "a_type" not in contacts or "b_type" not in contacts or not len(contacts):
-            return populations[0], populations[-1]
-        first, last = str(contacts["a_type"].iloc[0]), str(contacts["b_type"].iloc[0])
-        if not {first, last} & set(populations):
+    def _types(
+        self, contacts: Any, populations: list[str]
+    ) -> tuple[tuple[str, str], tuple[str, ...]]:
+        """Give the columns with the populations of ``a`` and ``b``, or their names; and all."""
+        kinds = ("a_type", "b_type")
+        if not set(kinds) <= set(contacts.columns) or not len(contacts):
+            named = (populations[0], populations[-1])
+            return named, named
+        measured = tuple(dict.fromkeys(str(t) for kind in kinds for t in contacts[kind].unique()))
+        without_table = sorted(set(measured) - set(populations))
+        without_contacts = [name for name in populations if name not in measured]
+        if without_table and without_contacts:
             raise TaskInputError(
-                f"is of {first!r} and {last!r}, the tables of cells are of "
-                f"{', '.join(map(repr, populations))}",
+                f"is of {' and '.join(map(repr, measured))}, the tables of cells are of "
+                f"{', '.join(map(repr, populations))}: there is no table "
+                f"{' nor '.join(map(repr, without_table))}, and no contacts of "
+                f"{' nor '.join(map(repr, without_contacts))}",
                 task=type(self).__name__,
                 key="contacts",
-                hint="use the same names in the inputs of CellContacts and of ResultTable",
+                hint="use the same names in the inputs of CellContacts and of ResultTable; for "
+                f"{without_table[0]!r}, {nearest(without_table[0], populations)}",
             )
-        return first, last
+        return kinds, measured

@@ -6,7 +6,12 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Optional
 
 from cyto.errors import TaskInputError
-from cyto.postprocessing._checks import require_columns, require_numbers, require_one_row
+from cyto.postprocessing._checks import (
+    require_columns,
+    require_finite,
+    require_numbers,
+    require_one_row,
+)
 from cyto.task import Param, PipelineTask, Port
 from cyto.task.ports import CONTEXT_KEYS
 
@@ -56,7 +61,9 @@ class Survival(PipelineTask):
     Raises
     ------
     TaskInputError
-        No table; a column is missing; a cell has two rows in a frame; ``group_column`` is empty.
+        No table; a column is missing or holds no numbers; a cell has two rows in a frame, or one
+        that does not say whether it is alive; ``group_column`` is empty, or mixes numbers and
+        texts.
 
     Notes
     -----
@@ -133,6 +140,11 @@ class Survival(PipelineTask):
             require_columns(table, columns, task, key, "group_column and start_column name columns")
             require_numbers(table, ["track_id", "frame", "alive"], task, key)
             require_one_row(table, ["track_id", "frame"], task, key)
+            require_finite(table, ["frame", "alive"], task, key)
+            if self.start_column is not None:
+                # read from a file, truths with some missing are objects
+                start = table[[self.start_column]].dropna().infer_objects()
+                require_numbers(start, [self.start_column], task, key)
             parts = {"": table} if self.group_column is None else self._split(key, table)
             several = len(tables) > 1 or self.group_column is None
             for name, part in parts.items():
@@ -143,7 +155,16 @@ class Survival(PipelineTask):
         """Part a table by the group of each cell's first row."""
         ordered = table.sort_values("frame")
         group = ordered.groupby(ordered["track_id"])[self.group_column].transform("first")
-        parts = {str(name): ordered[group == name] for name in sorted(group.dropna().unique())}
+        try:
+            names = sorted(group.dropna().unique())
+        except TypeError as error:
+            raise TaskInputError(
+                f"mixes values that do not compare in the column {self.group_column!r}: {error}",
+                task=type(self).__name__,
+                key=key,
+                hint="name the groups by numbers only, or by texts only",
+            ) from error
+        parts = {str(name): ordered[group == name] for name in names}
         if not parts and len(table):
             raise TaskInputError(
                 f"names no group in the column {self.group_column!r}",

@@ -5,8 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Optional
 
-from cyto.errors import ParameterError
-from cyto.postprocessing._checks import require_columns, require_numbers, require_one_row
+from cyto.errors import ParameterError, TaskInputError
+from cyto.postprocessing._checks import (
+    require_columns,
+    require_finite,
+    require_numbers,
+    require_one_row,
+)
 from cyto.task import Param, PipelineTask, Port, require_pixel_size
 
 if TYPE_CHECKING:
@@ -31,8 +36,8 @@ class CellTriangulation(PipelineTask):
     Raises
     ------
     TaskInputError
-        A column is missing or holds no numbers; a cell has two rows in a frame; ``max_length_um``
-        without a known pixel size.
+        A column is missing or holds no numbers; a frame is no whole number; a place is missing or
+        not finite; a cell has two rows in a frame; ``max_length_um`` without a known pixel size.
 
     Notes
     -----
@@ -81,8 +86,17 @@ class CellTriangulation(PipelineTask):
         require_columns(table, [name], task, "dataframe", "see id_column")
         require_numbers(table, ["frame", "y", "x"], task, "dataframe")
         require_one_row(table, ["frame", name], task, "dataframe")
+        require_finite(table, ["frame", "y", "x"], task, "dataframe")
+        broken = table["frame"][table["frame"] % 1 != 0]
+        if len(broken):
+            raise TaskInputError(
+                f"holds {broken.iloc[0]} in the column 'frame', whole numbers are needed",
+                task=task,
+                key="dataframe",
+                hint="frames are counted from 0; a time in s is no frame",
+            )
         limit = self.max_length_px
         if self.max_length_um is not None:
             limit = self.max_length_um / require_pixel_size(data, task, "max_length_um")
-        cells = table.dropna(subset=["y", "x"])
+        cells = table.astype({"frame": "int64"})
         return {"network": network(cells, name, limit, data.get("pixel_size_um"))}

@@ -112,6 +112,11 @@ def test_chunks_of_rows_in_any_order():
         (pairs((0, 1, 2)), {"min_duration_s": 3}, ["frame interval", "min_frames"]),
         (pairs((0, 1, 2)).drop(columns="b"), {}, ["no column 'b'"]),
         (np.zeros((2, 3)), {}, ["pandas table"]),
+        (pairs((0, 1, 2)).assign(frame="z"), {}, ["'frame'", "finite numbers"]),
+        (pairs((0, 1, 2)).assign(frame=np.nan), {}, ["'frame'", "missing or infinite"]),
+        (pairs((0, 1, 2)).assign(distance_px="z"), {}, ["'distance_px'", "finite numbers"]),
+        (pairs((0, 1, 2), (1, 1, 3)).assign(b=[2, None]), {}, ["lacks b in row 1"]),
+        (pairs((0, 1, 2)).assign(a_type=None, b_type="c"), {}, ["lacks a_type in row 0"]),
     ],
 )
 def test_bad_input(table, params, words):
@@ -119,6 +124,13 @@ def test_bad_input(table, params, words):
         events(table, **params)
     for word in words:
         assert word in str(caught.value)
+
+
+@pytest.mark.parametrize("interval", [-1, 0, np.nan, np.inf, "fast"])
+def test_bad_frame_interval(interval):
+    with pytest.raises(TaskInputError, match="above 0, received") as caught:
+        events(pairs((0, 1, 2)), {"frame_interval_s": interval})
+    assert (caught.value.task, caught.value.key) == ("ContactEvents", "frame_interval_s")
 
 
 @pytest.mark.parametrize(

@@ -219,6 +219,8 @@ def test_places_of_death(assays):
         (tracks([1, 2]).drop(columns="track_id"), ["no column 'track_id'"]),
         (pd.concat([tracks([1, 2])] * 2), ["more than one row", "track_id 1", "frame 0"]),
         (tracks([1, 2]).assign(death_mean="a"), ["numbers are needed"]),
+        (tracks([np.nan, np.nan]), ["no row", "'death_mean'", "2 rows", "RegionFeatures"]),
+        (tracks([1, 2]).assign(frame=[0, np.inf]), ["inf", "'frame', row 1"]),
         (tracks([1, 2]).assign(track_id=[1, np.nan]), ["lacks track_id or frame in row 1"]),
     ],
 )
@@ -229,6 +231,20 @@ def test_bad_input(table, words):
     assert caught.value.key == "dataframe"
     for word in words:
         assert word in str(caught.value)
+
+
+def test_no_brightness_beside_a_background():
+    table = tracks([1, 2]).assign(ring=np.nan)
+    with pytest.raises(TaskInputError, match="'death_mean' and 'ring'"):
+        die(table, background_column="ring")
+    with pytest.raises(TaskInputError, match="no row"):
+        die(tracks([np.nan] * 5), threshold=30)
+
+
+def test_bad_frame_interval():
+    with pytest.raises(TaskInputError, match="above 0, received -5") as caught:
+        die(tracks([1, 2]), data={"frame_interval_s": -5})
+    assert caught.value.key == "frame_interval_s"
 
 
 @pytest.mark.parametrize(

@@ -179,6 +179,8 @@ def test_no_deaths_and_no_contacts_give_the_same_columns(assays):
     assert alone.dtypes.equals(full["dataframe"].dtypes)
 
 
+DEATHS = table("track_id frame", (1, 2))
+TCELL = {"effectors": "tcell"}
 TYPED = table("frame a b", (0, 1, 2)).assign(a_type="tcell", b_type="cancer")
 
 
@@ -209,6 +211,12 @@ TYPED = table("frame a b", (0, 1, 2)).assign(a_type="tcell", b_type="cancer")
             "contacts",
             ["distance_px", "CellContacts"],
         ),
+        (DEATHS.assign(frame="a"), TYPED, TCELL, "deaths", ["'frame'", "numbers are needed"]),
+        (DEATHS.assign(frame=np.nan), TYPED, TCELL, "deaths", ["nan", "'frame', row 0"]),
+        (DEATHS.assign(track_id="q"), TYPED, TCELL, "deaths", ["'track_id'", "numbers"]),
+        (DEATHS, TYPED.assign(frame="z"), TCELL, "contacts", ["'frame'", "numbers"]),
+        (DEATHS, TYPED.assign(b="z"), TCELL, "contacts", ["'b'", "numbers"]),
+        (DEATHS, TYPED.assign(distance_px="z"), TCELL, "contacts", ["'distance_px'", "numbers"]),
     ],
 )
 def test_bad_input(deaths, contacts, params, key, words):
@@ -217,6 +225,19 @@ def test_bad_input(deaths, contacts, params, key, words):
     assert (caught.value.task, caught.value.key) == ("KillAttribution", key)
     for word in words:
         assert word in str(caught.value)
+
+
+@pytest.mark.parametrize("ids", [["z"], [np.nan]])
+def test_bad_tracks(ids):
+    with pytest.raises(TaskInputError, match="'track_id'") as caught:
+        kill(DEATHS, TYPED, {"tracks": pd.DataFrame({"track_id": ids})}, **TCELL)
+    assert (caught.value.task, caught.value.key) == ("KillAttribution", "tracks")
+
+
+def test_bad_frame_interval():
+    with pytest.raises(TaskInputError, match="above 0, received 0") as caught:
+        kill(DEATHS, TYPED, {"frame_interval_s": 0}, **TCELL)
+    assert caught.value.key == "frame_interval_s"
 
 
 @pytest.mark.parametrize(

@@ -154,6 +154,9 @@ def test_small_tables(tracks):
         (places((1, 0, 0, 0), (1, 0, 1, 1)), ["more than one row", "track_id 1, frame 0"]),
         (places((1, 0, 0, 0)).drop(columns="x"), ["no column 'x'"]),
         (places((1, 0, "a", 0)), ["'y'", "numbers are needed"]),
+        (places((1, 0, 0, 0), (1, 1, np.nan, 0)), ["nan", "'y', row 1", "1 such rows of 2"]),
+        (places((1, 0, 0, np.inf)), ["inf", "'x', row 0"]),
+        (places((1, np.inf, 0, 0)), ["inf", "'frame', row 0"]),
     ],
 )
 def test_bad_input(table, words):
@@ -161,6 +164,13 @@ def test_bad_input(table, words):
         move(table)
     for word in words:
         assert word in str(caught.value)
+
+
+@pytest.mark.parametrize("interval", [-1, 0, np.nan, np.inf, "fast"])
+def test_bad_frame_interval(interval):
+    with pytest.raises(TaskInputError, match="above 0, received") as caught:
+        move(places((1, 0, 0, 0)), {"frame_interval_s": interval})
+    assert (caught.value.task, caught.value.key) == ("Kinematics", "frame_interval_s")
 
 
 def test_bad_parameters():

@@ -113,6 +113,9 @@ def test_frames_on_their_own(places):
         (cells([[1, 1]]).drop(columns="y"), {}, ["no column 'y'"]),
         (cells([[1, 1]], frame=4), {"image": np.zeros((2, 5, 5))}, ["frame 4", "2 frames"]),
         (cells([[1, 1]]).assign(y="1"), {}, ["numbers are needed"]),
+        (cells([[1, 1], [np.nan, 2]]), {}, ["nan", "'y', row 1", "1 such rows of 2"]),
+        (cells([[1, np.inf]]), {}, ["inf", "'x', row 0"]),
+        (cells([[1, 1]], frame=np.nan), {}, ["'frame', row 0"]),
     ],
 )
 def test_bad_input(table, data, words):

@@ -122,6 +122,15 @@ def test_filter_with_bad_input(column, value, words):
         assert word in str(caught.value)
 
 
+def test_filter_of_a_column_that_mixes_numbers_and_texts():
+    mixed = ONE.assign(kind=[1, "b", 2, "b"])
+    with pytest.raises(TaskInputError, match="'kind'") as caught:
+        choose(mixed, column="kind", operation=">", value="a")
+    assert (caught.value.task, caught.value.key) == ("FeatureFilter", "dataframe")
+    assert "numbers only, or texts only" in caught.value.hint
+    assert choose(mixed, column="kind", operation="==", value="b").index.tolist() == [1, 3]
+
+
 def test_filter_with_bad_parameters():
     with pytest.raises(ParameterError):
         FeatureFilter(column="mean", operation="=", value=1)

@@ -97,6 +97,7 @@ def test_names_and_flips_change_nothing_else():
     usual = edges(triangulate(table))
     assert edges(triangulate(table.sample(frac=1, random_state=1))) == usual
     assert edges(triangulate(table.assign(y=200 - table.y))) == usual
+    assert edges(triangulate(table.astype({"frame": float}))) == usual
     assert edges(triangulate(table.rename(columns={"label": "track_id"}))) == usual
 
 
@@ -105,6 +106,9 @@ def test_names_and_flips_change_nothing_else():
     [
         (cells([[1, 1]]).drop(columns="label"), {}, ["no column 'label'"]),
         (pd.concat([cells([[1, 1]])] * 2), {}, ["more than one row"]),
+        (cells([[1, 1], [np.nan, 2]]), {}, ["nan", "'y', row 1", "1 such rows of 2"]),
+        (cells([[1, 1]], frame=0.5), {}, ["0.5", "'frame'", "whole numbers"]),
+        (cells([[1, np.inf]]), {}, ["inf", "'x', row 0"]),
         (cells([[1, 1]]), {"max_length_um": 3}, ["pixel size is not known"]),
     ],
 )

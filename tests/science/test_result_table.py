@@ -201,5 +201,65 @@ def test_bad_tables(parts):
         result(parts, columns=["aera"])
     with pytest.raises(TaskInputError, match="same names in the inputs"):
         result({"nk": parts["tcell"], "contacts": parts["contacts"]})
+    for change in (
+        {"y_um": "a"},
+        {"alive_probability": "a"},
+        {"mean": "a"},
+        {"frame": np.inf},
+    ):
+        with pytest.raises(TaskInputError, match="numbers are needed") as caught:
+            result({"tcell": parts["tcell"][:1].assign(**change)})
+        assert (caught.value.task, caught.value.key) == ("ResultTable", "tcell")
+        assert repr(next(iter(change))) in str(caught.value)
     with pytest.raises(ParameterError):
         ResultTable(statistics=["average"])
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"distance_px": "q"}, "numbers are needed"),
+        ({"frame": "q"}, "numbers are needed"),
+        ({"b": np.nan}, "'b', row 0"),
+        ({"a": 1, "b": 1, "frame": 0}, "more than one row"),
+    ],
+)
+def test_bad_contacts(parts, change, words):
+    with pytest.raises(TaskInputError, match=words) as caught:
+        result({**parts, "contacts": parts["contacts"].assign(**change)})
+    assert caught.value.key == "contacts"
+
+
+@pytest.mark.parametrize("interval", [-1, 0, np.nan])
+def test_bad_frame_interval(parts, interval):
+    with pytest.raises(TaskInputError, match="above 0") as caught:
+        result({**parts, "frame_interval_s": interval})
+    assert caught.value.key == "frame_interval_s"
+
+
+def test_a_population_under_another_name(parts):
+    """Its contacts would be missing, and nothing else would tell."""
+    renamed = {"tcells": parts["tcell"], "cancer": parts["cancer"], "contacts": parts["contacts"]}
+    with pytest.raises(TaskInputError, match="no table 'tcell'") as caught:
+        result(renamed)
+    assert (caught.value.task, caught.value.key) == ("ResultTable", "contacts")
+    for word in ("no contacts of 'tcells'", "did you mean 'tcells'?"):
+        assert word in str(caught.value)
+
+
+def test_a_table_left_out_on_purpose(parts, table):
+    cancer = result({"cancer": parts["cancer"], "contacts": parts["contacts"]})["dataframe"]
+    usual = table[table.cell_type == "cancer"]
+    assert cancer.contact_cell_ids.tolist() == usual.contact_cell_ids.tolist()
+    more = result({**parts, "nk": parts["tcell"]})["dataframe"]
+    assert more[more.cell_type == "nk"].contact.isna().all()
+    assert more[more.cell_type != "nk"].contact.notna().all()
+
+
+def test_contacts_of_several_pairs_of_populations(parts, table):
+    pairs = parts["contacts"]
+    both = pd.concat([pairs, pairs.assign(a_type="nk")], ignore_index=True)
+    found = result({**parts, "nk": parts["tcell"], "contacts": both})["dataframe"]
+    counts = found.groupby("cell_type").contact_count.sum()
+    once = table.contact_count.sum() // 2
+    assert counts.to_dict() == {"tcell": once, "nk": once, "cancer": 2 * once}

@@ -113,6 +113,12 @@ def test_start_column():
     assert found["summary"].left_out.tolist() == [2]
 
 
+def test_start_column_read_from_a_file():
+    table = cells((0, 3, None), (0, 3, None))
+    table["contact"] = pd.Series([False, True, None, None, None, None], dtype="object")
+    assert survive({"c": table}, start_column="contact")["lifetimes"].start_frame.tolist() == [1]
+
+
 def test_groups_of_a_column(assays):
     joined = pd.concat(
         [
@@ -159,6 +165,23 @@ def test_small_tables(assays):
         ({"c": cells((0, 3, 1))}, {"group_column": "dose"}, ["no column 'dose'"]),
         ({"c": cells((0, 3, 1)).assign(dose=None)}, {"group_column": "dose"}, ["names no group"]),
         ({"c": cells((0, 3, 1)).assign(alive="yes")}, {}, ["numbers are needed"]),
+        ({"c": cells((0, 3, 1)).assign(alive=np.nan)}, {}, ["nan", "'alive', row 0", "3 such"]),
+        (
+            {"c": cells((0, 2, 1)).assign(alive=pd.array([True, None], "boolean"))},
+            {},
+            ["nan", "'alive', row 1"],
+        ),
+        (
+            {"c": cells((0, 3, 1)).assign(met="x")},
+            {"start_column": "met"},
+            ["'met'", "numbers are needed"],
+        ),
+        (
+            {"c": cells((0, 2, 1)).assign(dose=[1, "a"], track_id=[1, 2])},
+            {"group_column": "dose"},
+            ["mixes", "'dose'"],
+        ),
+        ({"c": cells((0, 3, 1)), "frame_interval_s": -1}, {}, ["above 0", "-1"]),
     ],
 )
 def test_bad_input(data, params, words):
