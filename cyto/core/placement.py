@@ -70,6 +70,11 @@ class Placement:
         Options that only the launcher understands, such as Slurm's partition.
     batch_size
         Frames per chunk for tasks that treat frames independently.
+    max_parallel
+        How many chunks of the node run at once; ``None`` is as many as there is room for.
+    group
+        How many nodes of this entry a cluster's job runs one after the other; 0 is all that wait
+        at the same time, ``None`` gives each a job of its own.
     node_selector
         Labels that the machine must have.
     source
@@ -92,6 +97,8 @@ class Placement:
     isolate: bool = False
     launcher_options: tuple[tuple[str, str], ...] = ()
     batch_size: Optional[int] = None
+    max_parallel: Optional[int] = None
+    group: Optional[int] = None
     node_selector: tuple[tuple[str, str], ...] = ()
     source: str = ""
     entry: str = ""

@@ -157,7 +157,8 @@ class TaskResult:
         References by output key, paths relative to the job folder; empty on failure.
     reason
         Empty on success; else ``exception``, ``exit``, ``memory``, ``signal``, ``timeout``,
-        ``cancelled`` or ``lost``.
+        ``cancelled``, ``lost``, and on a cluster ``node`` (it failed), ``preempted`` and
+        ``refused`` (the submission).
     message
         On failure, one sentence or more for the user.
     traceback
