@@ -69,6 +69,11 @@ class RunLayout:
         return self.state / "store"
 
     @property
+    def parts(self) -> Path:
+        """Results of which some chunks are done, by key and node."""
+        return self.state / "parts"
+
+    @property
     def run(self) -> Path:
         """This run's own folder."""
         return self.state / "runs" / self.run_id

@@ -16,17 +16,21 @@ from types import FrameType
 
 from cyto.core.layout import RunLayout
 from cyto.engine.inputs import ChannelReader
-from cyto.engine.job import JobRunner
+from cyto.engine.job import JobMaker
+from cyto.engine.local import ChunkEnd, LocalRunner, Split
 from cyto.engine.lock import RunLock
 from cyto.engine.outcomes import NodeReport, Outcome, RunReport
 from cyto.engine.plan import Plan
 from cyto.engine.pool import WorkerPool, clear_scratch
 from cyto.engine.record import Listener, RunRecord
+from cyto.engine.results import Results
 from cyto.engine.scheduler import Grant, Scheduler
 from cyto.engine.store import Store
 from cyto.errors import UnavailableError
 from cyto.runners.environment import get_environment
 from cyto.runners.machine import this_machine
+
+_End = NodeReport | Split | ChunkEnd
 
 
 class TaskManager:
@@ -118,18 +122,24 @@ class TaskManager:
             self._jobs,
         )
         pool = WorkerPool(nodes.values(), self._plan.channels, layout, machine)
-        store = Store(layout.store)
+        results = Results(layout, Store(layout.store))
         channels = ChannelReader(self._plan.channels, layout.store)
-        runner = JobRunner(layout, store, pool, channels, record, self._stop)
-        limit = min(len(nodes), self._jobs or machine.cpus, machine.cpus)
+        maker = JobMaker(layout, results, channels, record)
+        runner = LocalRunner(layout, maker, results, pool, record, self._stop)
+        limit = min(self._jobs or machine.cpus, machine.cpus)
+
+        def run(grant: Grant) -> _End:
+            node = nodes[grant.node]
+            if grant.chunk is None:
+                return runner.run(node, grant.gpu_ids)
+            return runner.run_chunk(node, grant.chunk, grant.gpu_ids)
+
         try:
             with ThreadPoolExecutor(max_workers=limit, thread_name_prefix="node") as threads:
                 self._loop(
                     scheduler,
                     record,
-                    lambda grant, done: threads.submit(
-                        lambda: done.put(runner.run(nodes[grant.node], grant.gpu_ids))
-                    ),
+                    lambda grant, done: threads.submit(lambda: done.put(run(grant))),
                 )
         finally:
             pool.close()
@@ -138,10 +148,10 @@ class TaskManager:
         self,
         scheduler: Scheduler,
         record: RunRecord,
-        submit: Callable[[Grant, SimpleQueue[NodeReport]], object],
+        submit: Callable[[Grant, SimpleQueue[_End]], object],
     ) -> None:
-        done: SimpleQueue[NodeReport] = SimpleQueue()
-        while scheduler.unfinished:
+        done: SimpleQueue[_End] = SimpleQueue()
+        while scheduler.unfinished or scheduler.running:
             if self._stop.is_set():
                 for name in scheduler.drop():
                     self._report(
@@ -157,10 +167,21 @@ class TaskManager:
                     "what is left asks for more than this machine has", hint="see cyto plan"
                 )
             try:
-                report = done.get(timeout=0.2)  # short, so that a signal is noticed
+                end = done.get(timeout=0.2)  # short, so that a signal is noticed
             except Empty:
                 continue
-            self._settle(scheduler, record, report)
+            self._take_in(scheduler, record, end)
+
+    def _take_in(self, scheduler: Scheduler, record: RunRecord, end: _End) -> None:
+        if isinstance(end, Split):
+            scheduler.split(end.node, end.chunks, end.limit)
+            return
+        if isinstance(end, ChunkEnd):
+            scheduler.release(end.node, end.chunk)
+            if end.report is None:
+                return
+            end = end.report
+        self._settle(scheduler, record, end)
 
     def _settle(self, scheduler: Scheduler, record: RunRecord, report: NodeReport) -> None:
         self._report(record, report)

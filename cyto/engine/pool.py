@@ -27,6 +27,7 @@ class _Group:
     left: int = 0
     started: int = 0
     readable: set[str] = field(default_factory=set)
+    writable: set[str] = field(default_factory=set)
     code: set[str] = field(default_factory=set)
     idle: list[Worker] = field(default_factory=list)
 
@@ -55,15 +56,18 @@ class WorkerPool:
             group.left += 1
             group.code.update(node.code)
             group.readable.add(str(layout.store))
+            if node.framewise and node.placement.batch_size:
+                group.writable.add(str(layout.parts))
             group.readable.update(str(node.params[name]) for name in node.path_params)
             for source in node.inputs.values():
                 # a channel of one file may be mapped where it lies; others pass through the store
                 if source.is_channel and len(channels[source.name].files) == 1:
                     group.readable.update(map(os.path.realpath, channels[source.name].files))
 
-    def job(self, node: Node, attempt: int) -> JobLayout:
-        """Make the folder of a node's job."""
-        name = node.name if not attempt else f"{node.name}.retry{attempt}"
+    def job(self, node: Node, attempt: int, span: tuple[int, int] | None = None) -> JobLayout:
+        """Make the folder of a job: a node's, or that of some frames of it."""
+        name = node.name if span is None else f"{node.name}/{span[0]:06}-{span[1]:06}"
+        name += f".retry{attempt}" if attempt else ""
         job = self._layout.job(self._group(node).name, name)
         job.folder.mkdir(parents=True)
         return job
@@ -96,11 +100,16 @@ class WorkerPool:
                 return
         worker.close()
 
-    def done(self, node: Node) -> None:
-        """Note that *node* needs no worker any more."""
+    def expect(self, node: Node, chunks: int) -> None:
+        """Note that so many chunks of *node* need a worker in its place."""
+        with self._lock:
+            self._group(node).left += chunks - 1
+
+    def done(self, node: Node, count: int = 1) -> None:
+        """Note that *node*, or so many chunks of it, need no worker any more."""
         with self._lock:
             group = self._group(node)
-            group.left -= 1
+            group.left -= count
             spare = group.idle[group.left :]
             del group.idle[group.left :]
         for worker in spare:
@@ -128,12 +137,14 @@ class WorkerPool:
 
     def _make(self, group: _Group, gpu_ids: tuple[str, ...]) -> Worker:
         folder = self._layout.jobs / group.name
-        folder.mkdir(parents=True, exist_ok=True)
+        for needed in (folder, *map(Path, group.writable)):
+            needed.mkdir(parents=True, exist_ok=True)
         spec = worker_spec(
             name=f"cyto-{self._layout.run_id}-{group.name}-{group.started}",
             placement=group.placement,
             jobs=folder,
             readable=tuple(group.readable),
+            writable=tuple(group.writable),
             code=tuple(sorted(group.code)),
             gpu_ids=gpu_ids,
             threads=group.placement.resources.cpus or 1,
@@ -157,7 +168,9 @@ class WorkerPool:
 
 def _shared(placement: Placement) -> Placement:
     """Leave out of a placement what makes no difference to a worker."""
-    return replace(placement, source="", entry="", batch_size=None, pull=None)
+    return replace(
+        placement, source="", entry="", batch_size=None, max_parallel=None, group=None, pull=None
+    )
 
 
 def _for(worker: Worker, node: Node) -> Worker:

@@ -92,6 +92,21 @@ class RunPrinter:
             self._progress.remove_task(old)
         self._tasks[node] = self._progress.add_task(f"  {escape(node)}", total=None, note=place)
 
+    def _on_node_split(self, event: Event) -> None:
+        node, count, left = event["node"], event["chunks"], event["left"]
+        place = _place(self._nodes[node])
+        if self._progress is None:
+            done = f", {count - left} of them done before" if count > left else ""
+            self._line(f"  > {node}: started on {place} in {count} chunks{done}")
+            return
+        self._tasks[node] = self._progress.add_task(
+            f"  {escape(node)}", total=count, completed=count - left, note=place
+        )
+
+    def _on_chunk_finished(self, event: Event) -> None:
+        if self._progress is not None and event["node"] in self._tasks and not event["reason"]:
+            self._progress.advance(self._tasks[event["node"]])
+
     def _on_attempt_failed(self, event: Event) -> None:
         self._line(f"  ! {event['node']}: attempt {event['attempt'] + 1}: {event['message']}")
 
