@@ -44,6 +44,56 @@ class JobLayout:
 
 
 @dataclass(frozen=True)
+class BatchLayout:
+    """The files of one submission to a cluster, on a file system that its nodes share."""
+
+    folder: Path
+
+    @property
+    def script(self) -> Path:
+        """What was submitted; it can be submitted again."""
+        return self.folder / "submit.sh"
+
+    @property
+    def submission(self) -> Path:
+        """Under which name, and as which job."""
+        return self.folder / "submission.json"
+
+    @property
+    def batch(self) -> Path:
+        """The worker, and where in `requests` each element's line begins."""
+        return self.folder / "batch.json"
+
+    @property
+    def requests(self) -> Path:
+        """What is asked, one line per element."""
+        return self.folder / "requests.jsonl"
+
+    @property
+    def progress(self) -> Path:
+        """What each element did, one file for each."""
+        return self.folder / "progress"
+
+    @property
+    def logs(self) -> Path:
+        """What was printed outside of tasks, one file per element."""
+        return self.folder / "logs"
+
+    def told(self, element: int) -> Path:
+        """Name the file in which an element tells what it did, one line after the other."""
+        return self.progress / str(element)
+
+    def log(self, element: int) -> Path:
+        """Name the file that takes what an element prints outside of its tasks."""
+        return self.logs / f"{element}.txt"
+
+    def make(self) -> None:
+        """Make the folders."""
+        self.progress.mkdir(parents=True, exist_ok=True)
+        self.logs.mkdir(exist_ok=True)
+
+
+@dataclass(frozen=True)
 class RunLayout:
     """The files of one run in its output folder.
 
