@@ -143,6 +143,15 @@ class RunLayout:
         return JobLayout(self.jobs / group / name)
 
     @property
+    def submissions(self) -> Path:
+        """What runs on a cluster, by key and node; left behind by a driver that was lost."""
+        return self.state / "submissions"
+
+    def batch(self, name: str) -> Path:
+        """Name the folder of one submission to a cluster."""
+        return self.run / "batches" / name
+
+    @property
     def logs(self) -> Path:
         """What tools printed, one file per node."""
         return self.output_dir / "logs"

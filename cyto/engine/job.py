@@ -18,6 +18,7 @@ from cyto.engine.outcomes import NodeReport
 from cyto.engine.plan import Node
 from cyto.engine.record import RunRecord
 from cyto.engine.results import Results
+from cyto.errors import UnavailableError
 from cyto.runners.environment import get_environment
 
 
@@ -41,6 +42,11 @@ class Job:
     parts: Parts | None = None
     left: set[int] = field(default_factory=set)
     lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @property
+    def id(self) -> str:
+        """Name the job by its key, and by its node: two nodes may have the same key."""
+        return f"{self.key}-{hashlib.sha256(self.node.name.encode()).hexdigest()[:8]}"
 
     def request(self, folder: Path, chunk: int | None = None) -> TaskRequest:
         """Say what a worker is asked, for the whole or for one chunk."""
@@ -106,11 +112,10 @@ class JobMaker:
 
     def split(self, job: Job, ranges: tuple[Range, ...]) -> None:
         """Part a job into chunks; those that an earlier run did are not left to do."""
-        name = hashlib.sha256(job.node.name.encode()).hexdigest()[:8]  # two nodes may share a key
-        job.parts = Parts(self._layout.parts / f"{job.key}-{name}", ranges)
+        job.parts = Parts(self._layout.parts / job.id, ranges)
         job.left = set(job.parts.missing())
 
-    def chunk_ended(self, job: Job, chunk: int, result: TaskResult) -> None:
+    def chunk_ended(self, job: Job, chunk: int, result: TaskResult, **facts: str) -> None:
         """Keep the result of a chunk that succeeded, and record its end."""
         if result.ok and job.parts is not None:
             job.parts.add(chunk, result)
@@ -126,6 +131,7 @@ class JobMaker:
             wall_s=result.wall_s,
             cpu_s=result.cpu_s,
             peak_bytes=result.peak_bytes,
+            **facts,
         )
 
     def finish(self, job: Job) -> NodeReport:
@@ -141,7 +147,13 @@ class JobMaker:
         key = placement.environment, placement.image, placement.packages
         if key not in self._identities:
             environment = get_environment(placement.environment)
-            self._identities[key] = environment.identity(placement)
+            try:
+                self._identities[key] = environment.identity(placement)
+            except UnavailableError:
+                if placement.launcher == "local":
+                    raise
+                # a login node without Docker: the image's name is all that is known of it
+                self._identities[key] = f"{placement.environment} {placement.image}"
         return self._identities[key]
 
 
@@ -157,13 +169,13 @@ def share_log(log: Path, shown: Path) -> bool:
 
 
 def join_logs(jobs: list[tuple[str, JobLayout]], shown: Path) -> None:
-    """Write the logs of a node's chunks, each under its name, into the node's log."""
+    """Write the logs of a node's jobs, each under its chunk's name, into the node's log."""
     shown.unlink(missing_ok=True)
     with shown.open("w", encoding="utf-8") as file:
-        for name, job in jobs:
+        for name, job in sorted(jobs, key=lambda named: named[1].folder):
             try:
                 text = job.log.read_text(encoding="utf-8", errors="replace")
             except OSError:
                 continue
             if text:
-                file.write(f"== {name.rstrip(': ')} ==\n{text}")
+                file.write(f"== {name.rstrip(': ')} ==\n{text}" if name else text)

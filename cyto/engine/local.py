@@ -139,8 +139,7 @@ class LocalRunner:
                 return None
             running.ended = True
         self._pool.done(node, running.waiting)
-        jobs = sorted(running.jobs, key=lambda named: named[1].folder)
-        join_logs(jobs, self._layout.log(node.name))
+        join_logs(running.jobs, self._layout.log(node.name))
         return report
 
     def _tried(

@@ -13,7 +13,7 @@ from cyto.core.layout import JobLayout, RunLayout
 from cyto.core.placement import Placement
 from cyto.engine.plan import Node
 from cyto.io.channels import Channel
-from cyto.runners.environment import get_environment
+from cyto.runners.environment import WorkerSpec, get_environment
 from cyto.runners.machine import Machine
 from cyto.runners.worker import Worker, worker_spec
 
@@ -71,6 +71,12 @@ class WorkerPool:
         job = self._layout.job(self._group(node).name, name)
         job.folder.mkdir(parents=True)
         return job
+
+    def spec(self, node: Node, name: str) -> WorkerSpec:
+        """Describe a worker for *node* that somebody else starts, under a name of its own."""
+        with self._lock:
+            spec = self._spec(self._group(node), name, ())
+        return _placed(spec, node)
 
     def acquire(self, node: Node, gpu_ids: tuple[str, ...]) -> Worker:
         """Give a worker for *node*, to be released after one job."""
@@ -136,11 +142,15 @@ class WorkerPool:
         return self._groups[key]
 
     def _make(self, group: _Group, gpu_ids: tuple[str, ...]) -> Worker:
+        spec = self._spec(group, f"{group.name}-{group.started}", gpu_ids)
+        return Worker(spec, get_environment(group.placement.environment))
+
+    def _spec(self, group: _Group, name: str, gpu_ids: tuple[str, ...]) -> WorkerSpec:
         folder = self._layout.jobs / group.name
         for needed in (folder, *map(Path, group.writable)):
             needed.mkdir(parents=True, exist_ok=True)
-        spec = worker_spec(
-            name=f"cyto-{self._layout.run_id}-{group.name}-{group.started}",
+        return worker_spec(
+            name=f"cyto-{self._layout.run_id}-{name}",
             placement=group.placement,
             jobs=folder,
             readable=tuple(group.readable),
@@ -149,7 +159,6 @@ class WorkerPool:
             gpu_ids=gpu_ids,
             threads=group.placement.resources.cpus or 1,
         )
-        return Worker(spec, get_environment(group.placement.environment))
 
     def _make_room(self, group: _Group, gpu_ids: tuple[str, ...]) -> list[Worker]:
         """Take waiting workers out of other groups that hold what a new worker needs."""
@@ -175,9 +184,12 @@ def _shared(placement: Placement) -> Placement:
 
 def _for(worker: Worker, node: Node) -> Worker:
     """Let the worker's messages name the place where this node's limits are written."""
-    placement = replace(worker.spec.placement, source=node.placement.source)
-    worker.spec = replace(worker.spec, placement=placement)
+    worker.spec = _placed(worker.spec, node)
     return worker
+
+
+def _placed(spec: WorkerSpec, node: Node) -> WorkerSpec:
+    return replace(spec, placement=replace(spec.placement, source=node.placement.source))
 
 
 def _memory(worker: Worker) -> int:
