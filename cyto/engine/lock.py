@@ -11,6 +11,8 @@ from typing import IO
 
 from cyto.errors import RunLockedError, UnavailableError
 
+_LOOKS = 25
+
 
 class RunLock:
     """Hold an output folder for as long as the ``with`` block lasts.
@@ -37,7 +39,7 @@ class RunLock:
                 hint="name another with --output-dir",
             ) from error
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _take(file)
         except OSError:
             file.seek(0)
             holder = _read(file.read())
@@ -58,6 +60,20 @@ class RunLock:
             self._file.truncate(0)
             self._file.close()
             self._file = None
+
+
+def _take(file: IO[str]) -> None:
+    """Take the lock; somebody who only looks whether it is held has it for an instant."""
+    for _ in range(_LOOKS):
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except OSError:
+            file.seek(0)
+            if file.read():
+                raise
+            time.sleep(0.02)
+    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def _read(text: str) -> str:
