@@ -106,9 +106,19 @@ def _run(layout: BatchLayout, element: int, told: Told, stop: threading.Event) -
                 if stop.is_set():
                     return
                 result = _settled(request, fault) if fault else _ask(worker, request, stop)
-                if result.reason == "cancelled":
+                if _interrupted(result, stop):
                     return  # Slurm knows by whom, and why
                 told.line(result=result.to_json(), index=index)
+
+
+def _interrupted(result: TaskResult, stop: threading.Event) -> bool:
+    """Tell whether the request came to nothing because Slurm ends the job.
+
+    Slurm signals every process of a job: the worker's end may be seen before our own signal.
+    """
+    if result.reason == "signal":
+        stop.wait(0.5)
+    return stop.is_set() and not result.ok
 
 
 def spec_here(
