@@ -1,4 +1,5 @@
 """Tasks that tests run on the cluster: they tell where they run, wait, fail, or need memory."""
+# ruff: noqa: ARG002 - tasks take data
 
 from __future__ import annotations
 
