@@ -16,7 +16,7 @@ from cyto.core.layout import JobLayout, RunLayout
 from cyto.core.placement import Placement
 from cyto.core.request import TaskRequest, TaskResult
 from cyto.engine.export import export_entry
-from cyto.engine.fingerprint import file_digest, node_key
+from cyto.engine.fingerprint import node_parts, parts_key, path_digests
 from cyto.engine.inputs import ChannelReader, Given, gather
 from cyto.engine.outcomes import NodeReport, Outcome
 from cyto.engine.plan import Node
@@ -37,6 +37,8 @@ class JobRunner:
         The run's.
     stop
         When set, what runs is ended and reported as cancelled.
+    fresh
+        Nodes that are computed again, whatever the store has.
     """
 
     def __init__(
@@ -47,9 +49,11 @@ class JobRunner:
         channels: ChannelReader,
         record: RunRecord,
         stop: threading.Event,
+        fresh: frozenset[str] = frozenset(),
     ) -> None:
         self._layout, self._store, self._pool = layout, store, pool
         self._channels, self._record, self._stop = channels, record, stop
+        self._fresh = fresh
         self._entries: dict[str, Entry] = {}
         self._identities: dict[tuple[object, ...], str] = {}
 
@@ -72,9 +76,10 @@ class JobRunner:
 
     def _run(self, node: Node, gpu_ids: tuple[str, ...]) -> NodeReport:
         given = gather(node, self._entries, self._channels)
-        files = {name: file_digest(Path(str(node.params[name]))) for name in node.path_params}
-        key = node_key(node, given.digests, self._identity(node.placement), files)
-        entry = self._store.get(key)
+        identity = self._identity(node.placement)
+        parts = node_parts(node, given.digests, identity, path_digests(node))
+        key = parts_key(parts)
+        entry = None if node.name in self._fresh else self._store.get(key)
         if entry is not None:
             return self._succeeded(node, entry, Outcome.CACHED)
         for attempt in range(node.retries + 1):
@@ -88,7 +93,7 @@ class JobRunner:
             shutil.rmtree(job.out, ignore_errors=True)
             return self._failed(node, job, result)
         return self._succeeded(
-            node, self._publish(node, key, job, result, given), Outcome.SUCCEEDED
+            node, self._publish(node, parts, job, result, given), Outcome.SUCCEEDED
         )
 
     def _identity(self, placement: Placement) -> str:
@@ -137,14 +142,21 @@ class JobRunner:
         return job, result
 
     def _publish(
-        self, node: Node, key: str, job: JobLayout, result: TaskResult, given: Given
+        self,
+        node: Node,
+        parts: Mapping[str, JSON],
+        job: JobLayout,
+        result: TaskResult,
+        given: Given,
     ) -> Entry:
+        key = parts_key(parts)
         told = {name: ref.value for name, ref in result.outputs.items() if name in CONTEXT_KEYS}
         facts: Mapping[str, JSON] = {
             "node": node.name,
             "task": node.task,
             "params": dict(node.params),
             "inputs": dict(given.digests),
+            "parts": dict(parts),
             "environment": node.placement.environment,
             "image": node.placement.image,
             "wall_s": result.wall_s,
@@ -156,7 +168,7 @@ class JobRunner:
         }
         outputs = {k: ref for k, ref in result.outputs.items() if k not in CONTEXT_KEYS}
         entry = Entry(key=key, outputs=outputs, context={**given.context, **told}, facts=facts)
-        return self._store.publish(key, job.out, entry)
+        return self._store.publish(key, job.out, entry, again=node.name in self._fresh)
 
     def _succeeded(self, node: Node, entry: Entry, outcome: Outcome) -> NodeReport:
         self._entries[node.name] = entry

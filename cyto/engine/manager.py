@@ -43,6 +43,8 @@ class TaskManager:
         At most so many nodes at once; ``None`` leaves it to cpus, memory and GPUs.
     fail_fast
         Stop everything at the first failure.
+    fresh
+        Nodes that are computed again, whatever the store has.
     listeners
         Called with each event of the record, in order.
     """
@@ -53,11 +55,13 @@ class TaskManager:
         *,
         jobs: int | None = None,
         fail_fast: bool = False,
+        fresh: frozenset[str] = frozenset(),
         listeners: tuple[Listener, ...] = (),
     ) -> None:
         self._plan = plan
         self._fail_fast = fail_fast
         self._jobs = jobs
+        self._fresh = fresh
         self._listeners = listeners
         self._stop = threading.Event()
         self._interrupted = False
@@ -120,7 +124,7 @@ class TaskManager:
         pool = WorkerPool(nodes.values(), self._plan.channels, layout, machine)
         store = Store(layout.store)
         channels = ChannelReader(self._plan.channels, layout.store)
-        runner = JobRunner(layout, store, pool, channels, record, self._stop)
+        runner = JobRunner(layout, store, pool, channels, record, self._stop, self._fresh)
         limit = min(len(nodes), self._jobs or machine.cpus, machine.cpus)
         try:
             with ThreadPoolExecutor(max_workers=limit, thread_name_prefix="node") as threads:
@@ -227,6 +231,7 @@ class TaskManager:
             "host": os.uname().nodename,
             "pid": os.getpid(),
             "folder": str(Path.cwd()),
+            "only": list(plan.only),
             "nodes": {
                 name: {
                     "task": node.task,

@@ -54,6 +54,7 @@ def make_plan(
         All that is wrong: unknown modules and parameters, missing inputs, cycles, images that are
         not there, each with file, line and column.
     """
+    only = tuple(only)
     config = load_pipeline(pipeline, overrides)
     where = resources_for(config.file, resources)
     name, reason = choose_profile(profile, config, where)
@@ -86,6 +87,7 @@ def make_plan(
             for node in order
         },
         channels=channels,
+        only=only,
         warnings=tuple(warnings),
     )
 
