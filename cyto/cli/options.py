@@ -29,6 +29,21 @@ _PLANNING = (
         "--only", multiple=True, metavar="NODE", help="This node and what it needs; again for more."
     ),
 )
+_FRESH = (
+    click.option(
+        "--force",
+        multiple=True,
+        metavar="NODE",
+        help="Compute this node again, and none that depends on it; again for more.",
+    ),
+    click.option(
+        "--from",
+        "since",
+        multiple=True,
+        metavar="NODE",
+        help="Compute this node again, and all that depend on it; again for more.",
+    ),
+)
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for a program.")
 
 
@@ -41,5 +56,12 @@ def print_problems(valid: bool, problems: Iterable[Problem]) -> None:
 def planning_options(function: _Function) -> _Function:
     """Add the options that say which pipeline, and how."""
     for decorate in reversed(_PLANNING):
+        function = decorate(function)
+    return function
+
+
+def fresh_options(function: _Function) -> _Function:
+    """Add the options that say what is computed although it was done before."""
+    for decorate in reversed(_FRESH):
         function = decorate(function)
     return function

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cyto.cli.options import json_option, planning_options, print_problems
+from cyto.cli.options import fresh_options, json_option, planning_options, print_problems
 from cyto.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ Examples:
   cyto run pipeline.yaml --profile local --jobs 1 -v
   cyto run pipeline.yaml --set tasks.tcell_segmentation.params.diameter=30
   cyto run pipeline.yaml --only tcell_features -o /scratch/try1
+  cyto run pipeline.yaml --from tcell_segmentation    though it was done before
 
 \b
 Exit codes: 0 done, 1 a task failed, 2 the files are wrong, 3 something needed is missing,
@@ -29,6 +30,7 @@ Exit codes: 0 done, 1 a task failed, 2 the files are wrong, 3 something needed i
 
 @click.command("run", epilog=_EPILOG)
 @planning_options
+@fresh_options
 @click.option("-j", "--jobs", type=click.IntRange(1), metavar="N", help="At most N nodes at once.")
 @click.option("--fail-fast", is_flag=True, help="Stop everything at the first failure.")
 @click.option("-v", "--verbose", is_flag=True, help="Show what tools print, with the node's name.")
@@ -40,6 +42,8 @@ def command(
     output_dir: str | None = None,
     overrides: tuple[str, ...] = (),
     only: tuple[str, ...] = (),
+    force: tuple[str, ...] = (),
+    since: tuple[str, ...] = (),
     jobs: int | None = None,
     fail_fast: bool = False,
     verbose: bool = False,
@@ -47,7 +51,7 @@ def command(
 ) -> int:
     """Run a pipeline; what was done before is not done again."""
     from cyto.engine.checks import check_plan
-    from cyto.engine.planning import make_plan
+    from cyto.engine.planning import fresh_nodes, make_plan
 
     try:
         plan = make_plan(
@@ -58,6 +62,7 @@ def command(
             output_dir=output_dir,
             only=only,
         )
+        fresh = fresh_nodes(plan, force, since)
     except ConfigError as error:
         if not as_json:
             raise
@@ -66,12 +71,14 @@ def command(
     for warning in plan.warnings:
         click.echo(f"warning: {warning}", err=True)
     check_plan(plan)
-    report = _run(plan, jobs, fail_fast, verbose)
+    report = _run(plan, fresh, jobs, fail_fast, verbose)
     _show(report, as_json)
     return report.exit_code
 
 
-def _run(plan: Plan, jobs: int | None, fail_fast: bool, verbose: bool) -> RunReport:
+def _run(
+    plan: Plan, fresh: frozenset[str], jobs: int | None, fail_fast: bool, verbose: bool
+) -> RunReport:
     from rich.console import Console
 
     from cyto.engine.manager import TaskManager
@@ -83,7 +90,9 @@ def _run(plan: Plan, jobs: int | None, fail_fast: bool, verbose: bool) -> RunRep
         listeners = [printer]
         if verbose:
             listeners.append(stack.enter_context(LogFollower(printer.say)))  # type: ignore[arg-type]
-        manager = TaskManager(plan, jobs=jobs, fail_fast=fail_fast, listeners=tuple(listeners))
+        manager = TaskManager(
+            plan, jobs=jobs, fail_fast=fail_fast, fresh=fresh, listeners=tuple(listeners)
+        )
         return manager.run()
 
 

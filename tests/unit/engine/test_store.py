@@ -161,7 +161,7 @@ def test_a_look_compares_sizes_and_changes_nothing(store, published):
 @pytest.mark.parametrize("exchanges", [True, False], ids=["one step", "two renames"])
 def test_an_entry_is_replaced(exchanges, store, published, tmp_path, monkeypatch):
     if not exchanges:
-        monkeypatch.setattr(replacement, "_exchange", lambda one, other: False)
+        monkeypatch.setattr(replacement, "_exchange", lambda *_: False)
     old = exchange.load(published.outputs["image"])
     out = tmp_path / "again" / "out"
     new = store.publish(KEY, out, make(out, MOVIE + 1), again=True)

@@ -1,0 +1,117 @@
+"""What former runs left in their records: which node had which result, and when."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from cyto.core.layout import RunLayout
+from cyto.engine.record import Event
+
+_HEAD = 64  # an event's name stands at the beginning of its line
+
+
+@dataclass(kw_only=True)
+class History:
+    """What the records of an output folder say.
+
+    Parameters
+    ----------
+    results
+        By pipeline file and node: the key of the newest result, for the nodes of each pipeline's
+        last run, and of runs with ``--only`` after it.
+    used
+        When a run last had the result of that key, in seconds since the epoch.
+    nodes
+        Every node that ever ran.
+    since
+        When the oldest of the last runs began; 0 when there is none.
+    """
+
+    results: dict[tuple[str, str], str] = field(default_factory=dict)
+    used: dict[str, float] = field(default_factory=dict)
+    nodes: set[str] = field(default_factory=set)
+    since: float = 0.0
+
+    @property
+    def current(self) -> set[str]:
+        """Keys of the results that the same runs would use again."""
+        return set(self.results.values())
+
+
+def run_layouts(output_dir: Path) -> list[RunLayout]:
+    """Give all runs that have a record, the newest first."""
+    found = RunLayout(output_dir, "").runs.glob("*/events.jsonl")
+    # names tell the second; copies of a folder may have lost the files' times
+    ordered = sorted(found, key=lambda path: (path.parent.name[:15], path.stat().st_mtime_ns))
+    return [RunLayout(output_dir, path.parent.name) for path in reversed(ordered)]
+
+
+def former_keys(output_dir: Path, nodes: Iterable[str]) -> tuple[dict[str, str], set[str]]:
+    """Find the key of each node's newest result, reading no further back than needed.
+
+    Returns
+    -------
+    Keys by node, and the nodes that only ever failed.
+    """
+    left, keys, failed = set(nodes), dict[str, str](), set[str]()
+    for run in run_layouts(output_dir) if left else []:
+        for event in _events(run.record, {"node_finished"}):
+            name = str(event.get("node"))
+            if name in left and event.get("key"):
+                keys[name] = str(event["key"])
+            elif name in left and event.get("outcome") == "failed":
+                failed.add(name)
+        left -= keys.keys()
+        if not left:
+            break
+    return keys, failed - keys.keys()
+
+
+def read_history(output_dir: Path) -> History:
+    """Read all records of an output folder."""
+    history = History()
+    known: dict[str, set[str]] = {}
+    whole: set[str] = set()
+    for run in run_layouts(output_dir):
+        pipeline = ""
+        for event in _events(run.record, {"run_started", "node_finished"}):
+            if event["event"] == "run_started":
+                pipeline = Path(str(event.get("pipeline"))).name  # the project may have moved
+                _start(history, event, known.setdefault(pipeline, set()), pipeline in whole)
+            elif event.get("key"):
+                _finish(history, event, pipeline, known.get(pipeline, set()))
+            if event["event"] == "run_started" and not event.get("only"):
+                whole.add(pipeline)
+    return history
+
+
+def _start(history: History, event: Event, known: set[str], older: bool) -> None:
+    names = set(map(str, event.get("nodes", ())))
+    history.nodes |= names
+    if not older:
+        known |= names
+        history.since = min(history.since or event["time"], event["time"])
+
+
+def _finish(history: History, event: Mapping[str, object], pipeline: str, known: set[str]) -> None:
+    name, key = str(event["node"]), str(event["key"])
+    if name in known:
+        history.results.setdefault((pipeline, name), key)
+    history.used[key] = max(history.used.get(key, 0.0), float(str(event["time"])))
+
+
+def _events(record: Path, names: set[str]) -> Iterator[Event]:
+    """Read the events of these names; a line that is not whole is as good as none."""
+    with open(record, encoding="utf-8", errors="replace") as file:
+        for line in file:
+            if not any(f'"{name}"' in line[:_HEAD] for name in names):
+                continue
+            try:
+                event = json.loads(line)
+            except ValueError:
+                continue
+            if isinstance(event, dict) and event.get("event") in names:
+                yield event
