@@ -12,7 +12,9 @@ import click
 from cyto._version import VERSION
 from cyto.errors import CytoError
 
-_COMMANDS = ("run", "validate", "plan", "doctor", "tasks", "build", "schema", "sample")
+_COMMANDS = (
+    "run", "validate", "plan", "du", "clean", "doctor", "tasks", "build", "schema", "sample",
+)  # fmt: skip
 _EPILOG = """\b
 Examples:
   cyto sample demo                          simulate an assay to play with

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from cyto.core.layout import RunLayout
+from cyto.core.layout import SAFE_NAME, RunLayout
 from cyto.engine.record import Event
 
 _HEAD = 64  # an event's name stands at the beginning of its line
@@ -28,12 +28,15 @@ class History:
         Every node that ever ran.
     since
         When the oldest of the last runs began; 0 when there is none.
+    cut
+        Those of the last runs that were killed; what they did last may not be in their record.
     """
 
     results: dict[tuple[str, str], str] = field(default_factory=dict)
     used: dict[str, float] = field(default_factory=dict)
     nodes: set[str] = field(default_factory=set)
     since: float = 0.0
+    cut: set[str] = field(default_factory=set)
 
     @property
     def current(self) -> set[str]:
@@ -76,23 +79,27 @@ def read_history(output_dir: Path) -> History:
     known: dict[str, set[str]] = {}
     whole: set[str] = set()
     for run in run_layouts(output_dir):
-        pipeline = ""
-        for event in _events(run.record, {"run_started", "node_finished"}):
+        pipeline, is_last, is_whole = "", False, False
+        for event in _events(run.record, {"run_started", "node_finished", "run_finished"}):
             if event["event"] == "run_started":
                 pipeline = Path(str(event.get("pipeline"))).name  # the project may have moved
-                _start(history, event, known.setdefault(pipeline, set()), pipeline in whole)
+                is_last, is_whole = pipeline not in whole, not event.get("only")
+                _start(history, event, run.run_id, known.setdefault(pipeline, set()), is_last)
+            elif event["event"] == "run_finished":
+                history.cut.discard(run.run_id)
             elif event.get("key"):
                 _finish(history, event, pipeline, known.get(pipeline, set()))
-            if event["event"] == "run_started" and not event.get("only"):
-                whole.add(pipeline)
+        if is_whole:
+            whole.add(pipeline)
     return history
 
 
-def _start(history: History, event: Event, known: set[str], older: bool) -> None:
-    names = set(map(str, event.get("nodes", ())))
+def _start(history: History, event: Event, run_id: str, known: set[str], is_last: bool) -> None:
+    names = {name for name in event.get("nodes", ()) if SAFE_NAME.fullmatch(name)}
     history.nodes |= names
-    if not older:
+    if is_last:
         known |= names
+        history.cut.add(run_id)
         history.since = min(history.since or event["time"], event["time"])
 
 
