@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,7 +11,8 @@ from pathlib import Path
 from cyto.core.layout import SAFE_NAME, RunLayout
 from cyto.engine.record import Event
 
-_HEAD = 64  # an event's name stands at the beginning of its line
+_HEAD = 96  # an event's name and time stand at the beginning of its line
+_TIME = re.compile(rb'"time": ?(\d+(?:\.\d+)?)')
 
 
 @dataclass(kw_only=True)
@@ -47,9 +49,15 @@ class History:
 def run_layouts(output_dir: Path) -> list[RunLayout]:
     """Give all runs that have a record, the newest first."""
     found = RunLayout(output_dir, "").runs.glob("*/events.jsonl")
-    # names tell the second; copies of a folder may have lost the files' times
-    ordered = sorted(found, key=lambda path: (path.parent.name[:15], path.stat().st_mtime_ns))
-    return [RunLayout(output_dir, path.parent.name) for path in reversed(ordered)]
+    ordered = sorted(found, key=_began, reverse=True)
+    return [RunLayout(output_dir, path.parent.name) for path in ordered]
+
+
+def _began(record: Path) -> float:
+    """Read when a run began: names tell the second alone, and copies lose the files' times."""
+    with record.open("rb") as file:
+        found = _TIME.search(file.read(_HEAD))
+    return float(found[1]) if found else record.stat().st_mtime
 
 
 def former_keys(output_dir: Path, nodes: Iterable[str]) -> tuple[dict[str, str], set[str]]:

@@ -144,7 +144,8 @@ class _Inventory:
             key, files = exported_files(folder)
             if files:  # those of nodes that no record knows were kept on purpose
                 stale = key not in wanted and folder.name in self.history.nodes
-                yield self._item("export", folder.name, files, stale=stale)
+                used = self.history.used.get(key, 0.0)
+                yield self._item("export", folder.name, files, used, stale)
 
     def _export_folders(self) -> list[Path]:
         named = (self.layout.export(node) for node in self.history.nodes)

@@ -103,15 +103,17 @@ class Store:
         theirs, which is the same, unless *again* is set.
         """
         files = sorted(p for p in out.rglob("*") if p.is_file())
-        manifest = {
-            "outputs": {
-                name: replace(ref, path=ref.path and os.path.relpath(ref.path, out)).to_json()
-                for name, ref in entry.outputs.items()
-            },
-            "context": dict(entry.context),
-            "facts": dict(entry.facts),
-            "files": {os.path.relpath(p, out): [p.stat().st_size, _checksum(p)] for p in files},
-        }
+        manifest = _as_read(
+            {
+                "outputs": {
+                    name: replace(ref, path=ref.path and os.path.relpath(ref.path, out)).to_json()
+                    for name, ref in entry.outputs.items()
+                },
+                "context": dict(entry.context),
+                "facts": dict(entry.facts),
+                "files": {os.path.relpath(p, out): [p.stat().st_size, _checksum(p)] for p in files},
+            }
+        )
         sealed = {**manifest, "checksum": _text_checksum(manifest)}
         (out / _MANIFEST).write_text(json.dumps(sealed), encoding="utf-8")
         folder = self.path(key)
@@ -177,9 +179,14 @@ def _entry(key: str, folder: Path, manifest: Mapping[str, Any]) -> Entry:
     return Entry(key=key, outputs=outputs, context=manifest["context"], facts=manifest["facts"])
 
 
+def _as_read(manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """Give what JSON makes of it, so that its checksum is the same when it is read."""
+    data: dict[str, Any] = json.loads(json.dumps(manifest))
+    return data
+
+
 def _text_checksum(manifest: Mapping[str, Any]) -> str:
-    text = json.dumps(json.loads(json.dumps(manifest)), sort_keys=True)
-    return xxhash.xxh3_64_hexdigest(text.encode())
+    return xxhash.xxh3_64_hexdigest(json.dumps(manifest, sort_keys=True).encode())
 
 
 def _checksum(path: Path) -> str:

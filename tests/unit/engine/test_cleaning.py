@@ -240,7 +240,7 @@ def test_only_what_is_older(run, clean, out):
     run(CHANGED)
     assert clean(older_s=3600) == []
     assert list((out / ".cyto/runs").glob("*/jobs"))
-    for path in out.rglob("*"):
+    for path in (out / ".cyto").rglob("*"):
         os.utime(path, (1e9, 1e9))
     assert clean(older_s=3600) == [], "a record says when it was used"
     for record in (out / ".cyto/runs").glob("*/events.jsonl"):
