@@ -26,14 +26,16 @@ def export_entry(entry: Entry, folder: Path, how: Export) -> tuple[Finding, ...]
     """
     stamp = folder / _STAMP
     known = _read_stamp(stamp)
-    same = (known.get("key"), known.get("how")) == (entry.key, vars(how))
-    if same and all(_unchanged(f) for f in known["findings"]):
+    # a node that was forced has another result under the same key
+    made = {"key": entry.key, "run": entry.facts.get("run"), "how": vars(how)}
+    if {name: known.get(name) for name in made} == made and all(
+        _unchanged(f) for f in known["findings"]
+    ):
         return tuple(Finding(**_finding(found)) for found in known["findings"])
     folder.mkdir(parents=True, exist_ok=True)
     findings = tuple(_export(entry, key, folder, how) for key in entry.outputs)
     written = {
-        "key": entry.key,
-        "how": vars(how),
+        **made,
         "findings": [{**vars(found), **_identity(Path(found.path))} for found in findings],
     }
     part = stamp.with_suffix(".part")

@@ -253,6 +253,14 @@ class Gate(PipelineTask):
     assert run(text)["wait"] == "cached"
 
 
+def test_what_was_forced_is_exported_again(run, lab):
+    text = "tasks: {f: {module: MODULE.Flaky, params: {times: 0}, output: true}}"
+    export = lab / "output/f/value.json"
+    for force, value in (((), 1), (("f",), 2), ((), 2)):
+        run(text, force=force)
+        assert json.loads(export.read_text()) == value
+
+
 def test_unknown_nodes(run, lab):
     for option in ("force", "since"):
         with pytest.raises(ConfigError, match="there is no node 'marc'\n    did you mean 'mark'"):
