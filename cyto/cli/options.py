@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Any, TypeVar
 
 import click
@@ -29,7 +30,30 @@ _PLANNING = (
         "--only", multiple=True, metavar="NODE", help="This node and what it needs; again for more."
     ),
 )
-run_argument = click.argument("run", metavar="[RUN]", default="output")
+_FRESH = (
+    click.option(
+        "--force",
+        multiple=True,
+        metavar="NODE",
+        help="Compute this node again, and none that depends on it; again for more.",
+    ),
+    click.option(
+        "--from",
+        "since",
+        multiple=True,
+        metavar="NODE",
+        help="Compute this node again, and all that depend on it; again for more.",
+    ),
+)
+
+
+def _here() -> str:
+    """Name the output folder that is meant where none is named."""
+    return "." if Path(".cyto").is_dir() else "output"
+
+
+run_argument = click.argument("run", metavar="[RUN]", default=_here)
+output_argument = click.argument("output_dir", metavar="[OUTPUT_DIR]", default=_here)
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for a program.")
 
 
@@ -42,5 +66,12 @@ def print_problems(valid: bool, problems: Iterable[Problem]) -> None:
 def planning_options(function: _Function) -> _Function:
     """Add the options that say which pipeline, and how."""
     for decorate in reversed(_PLANNING):
+        function = decorate(function)
+    return function
+
+
+def fresh_options(function: _Function) -> _Function:
+    """Add the options that say what is computed although it was done before."""
+    for decorate in reversed(_FRESH):
         function = decorate(function)
     return function

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from cyto.cli.options import json_option, planning_options
+from cyto.cli.options import fresh_options, json_option, planning_options
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from cyto.engine.plan import Node, Plan
+    from cyto.engine.survey import Standing
 
 _EPILOG = """\b
 Examples:
@@ -21,6 +25,7 @@ Examples:
 
 @click.command("plan", epilog=_EPILOG)
 @planning_options
+@fresh_options
 @click.option("--mermaid", is_flag=True, help="Print the graph in Mermaid's language.")
 @json_option
 def command(
@@ -30,11 +35,17 @@ def command(
     output_dir: str | None,
     overrides: tuple[str, ...],
     only: tuple[str, ...],
+    force: tuple[str, ...],
+    since: tuple[str, ...],
     mermaid: bool,
     as_json: bool,
 ) -> int:
-    """Show what would run, where, with what, and why; runs nothing."""
-    from cyto.engine.planning import make_plan
+    """Show what would run, where, with what, and why; runs nothing.
+
+    Each node is cached, or its row says what changed since its result was computed.
+    """
+    from cyto.engine.planning import fresh_nodes, make_plan
+    from cyto.engine.survey import survey
 
     plan = make_plan(
         pipeline,
@@ -44,6 +55,7 @@ def command(
         output_dir=output_dir,
         only=only,
     )
+    fresh = fresh_nodes(plan, force, since)
     for warning in plan.warnings:
         click.echo(f"warning: {warning}", err=True)
     if mermaid:
@@ -51,15 +63,16 @@ def command(
     elif as_json:
         import json
 
-        click.echo(json.dumps(_facts(plan), indent=2))
+        click.echo(json.dumps(_facts(plan, survey(plan, fresh)), indent=2))
     else:
-        _print_table(plan)
+        _print_table(plan, survey(plan, fresh))
     return 0
 
 
-def _print_table(plan: Plan) -> None:
+def _print_table(plan: Plan, standings: Mapping[str, Standing]) -> None:
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     console = Console()
     console.print(
@@ -69,7 +82,16 @@ def _print_table(plan: Plan) -> None:
         soft_wrap=True,
     )
     table = Table(pad_edge=False)
-    for title in ("node", "task", "needs", "environment", "launcher", "resources", "because of"):
+    for title in (
+        "node",
+        "result",
+        "task",
+        "needs",
+        "environment",
+        "launcher",
+        "resources",
+        "because of",
+    ):
         table.add_column(title, overflow="fold")
     for node in plan.nodes.values():
         table.add_row(
@@ -82,6 +104,23 @@ def _print_table(plan: Plan) -> None:
             _reason(node),
         )
     console.print(table)
+    width = max(map(len, standings), default=0)
+    for name, standing in standings.items():
+        style = "cyan" if standing.state == "cached" else "yellow"
+        console.print(f"{name:{width}}", Text(str(standing), style), soft_wrap=True)
+    console.print(_summary(standings), highlight=False)
+
+
+def _summary(standings: Mapping[str, Standing]) -> str:
+    counts = Counter(str(standing.state) for standing in standings.values())
+    words = {
+        "cached": "cached",
+        "compute": "to compute",
+        "needs": "after what they need",
+        "unknown": "unknown",
+    }
+    listed = [f"{counts[state]} {word}" for state, word in words.items() if counts[state]]
+    return f"{len(standings)} node{'s' * (len(standings) != 1)}: {', '.join(listed)}"
 
 
 def _environment(node: Node) -> str:
@@ -112,7 +151,7 @@ def _reason(node: Node) -> str:
     return f"{placement.entry} ({placement.source})"
 
 
-def _facts(plan: Plan) -> dict[str, Any]:
+def _facts(plan: Plan, standings: Mapping[str, Standing]) -> dict[str, Any]:
     return {
         "pipeline": str(plan.pipeline),
         "resources": str(plan.resources) if plan.resources else None,
@@ -125,6 +164,8 @@ def _facts(plan: Plan) -> dict[str, Any]:
         },
         "nodes": {
             name: {
+                "state": standings[name].state,
+                "why": list(standings[name].why),
                 "task": node.task,
                 "params": dict(node.params),
                 "inputs": {key: str(source) for key, source in node.inputs.items()},

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from cyto.cli.options import json_option, planning_options, print_problems
+from cyto.cli.options import fresh_options, json_option, planning_options, print_problems
 from cyto.errors import ConfigError
 
 _EPILOG = """\b
@@ -13,6 +13,7 @@ Examples:
   cyto run pipeline.yaml --profile local --jobs 1 -v
   cyto run pipeline.yaml --set tasks.tcell_segmentation.params.diameter=30
   cyto run pipeline.yaml --only tcell_features -o /scratch/try1
+  cyto run pipeline.yaml --from tcell_segmentation    though it was done before
   cyto run pipeline.yaml --profile cluster --detach     then: cyto status, cyto wait
 
 \b
@@ -23,6 +24,7 @@ Exit codes: 0 done, 1 a task failed, 2 the files are wrong, 3 something needed i
 
 @click.command("run", epilog=_EPILOG)
 @planning_options
+@fresh_options
 @click.option("-j", "--jobs", type=click.IntRange(1), metavar="N", help="At most N nodes at once.")
 @click.option("--fail-fast", is_flag=True, help="Stop everything at the first failure.")
 @click.option("-v", "--verbose", is_flag=True, help="Show what tools print, with the node's name.")
@@ -35,6 +37,8 @@ def command(
     output_dir: str | None = None,
     overrides: tuple[str, ...] = (),
     only: tuple[str, ...] = (),
+    force: tuple[str, ...] = (),
+    since: tuple[str, ...] = (),
     jobs: int | None = None,
     fail_fast: bool = False,
     verbose: bool = False,
@@ -51,6 +55,8 @@ def command(
         "overrides": list(overrides),
         "output_dir": running.absolute(output_dir),
         "only": list(only),
+        "force": list(force),
+        "since": list(since),
         "jobs": jobs,
         "fail_fast": fail_fast,
     }

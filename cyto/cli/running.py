@@ -33,12 +33,13 @@ _START = (
 def plan_of(asked: Mapping[str, Any]) -> Plan:
     """Make and check the plan of what was asked, and print its warnings."""
     from cyto.engine.checks import check_plan
-    from cyto.engine.planning import make_plan
+    from cyto.engine.planning import fresh_nodes, make_plan
 
     words = {name: asked[name] for name in PLANNING if name in asked}
     plan = make_plan(words.pop("pipeline"), **words)
     for warning in plan.warnings:
         click.echo(f"warning: {warning}", err=True)
+    fresh_nodes(plan, asked.get("force", ()), asked.get("since", ()))
     check_plan(plan)
     return plan
 
@@ -50,6 +51,7 @@ def run_plan(
     from rich.console import Console
 
     from cyto.engine.manager import TaskManager
+    from cyto.engine.planning import fresh_nodes
     from cyto.report.follow import LogFollower
     from cyto.report.terminal import RunPrinter
 
@@ -62,6 +64,7 @@ def run_plan(
             plan,
             jobs=asked.get("jobs"),
             fail_fast=asked.get("fail_fast", False),
+            fresh=fresh_nodes(plan, asked.get("force", ()), asked.get("since", ())),
             listeners=tuple(listeners),
             asked=asked,
             run_id=run_id,

@@ -10,6 +10,9 @@ from pathlib import Path
 SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}")
 """What a name must look like that becomes part of a path or of a container's name."""
 
+ASIDE = ".discard-"
+"""How the names of things begin that are being removed."""
+
 
 @dataclass(frozen=True)
 class JobLayout:
@@ -124,9 +127,19 @@ class RunLayout:
         return self.state / "parts"
 
     @property
+    def channels(self) -> Path:
+        """Channels that were decoded, one folder per content."""
+        return self.store / "channels"
+
+    @property
+    def runs(self) -> Path:
+        """The folders of all runs."""
+        return self.state / "runs"
+
+    @property
     def run(self) -> Path:
         """This run's own folder."""
-        return self.state / "runs" / self.run_id
+        return self.runs / self.run_id
 
     @property
     def record(self) -> Path:
@@ -157,9 +170,10 @@ class RunLayout:
         """What runs on a cluster, by key and node; left behind by a driver that was lost."""
         return self.state / "submissions"
 
-    def batch(self, name: str) -> Path:
-        """Name the folder of one submission to a cluster."""
-        return self.run / "batches" / name
+    @property
+    def batches(self) -> Path:
+        """Submissions to a cluster, a folder for each."""
+        return self.run / "batches"
 
     @property
     def logs(self) -> Path:
@@ -173,6 +187,19 @@ class RunLayout:
     def export(self, node: str) -> Path:
         """Name the folder with a node's results for people."""
         return self.output_dir / node
+
+
+def aside(path: Path) -> Path:
+    """Name the place beside *path* where it goes before it is removed.
+
+    One rename takes it out of sight; what a kill leaves there, ``cyto clean`` finds.
+    """
+    return path.with_name(f"{ASIDE}{os.urandom(16).hex()}")
+
+
+def digest_memory() -> Path:
+    """Name the file that remembers digests of large inputs."""
+    return cache_folder() / "digests"
 
 
 def cache_folder() -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
@@ -57,6 +58,7 @@ class Parts:
     def __init__(self, folder: Path, ranges: Sequence[Range]) -> None:
         self.folder, self.ranges = folder, tuple(ranges)
         (folder / "done").mkdir(parents=True, exist_ok=True)
+        os.utime(folder)  # in use
         self._results: dict[int, TaskResult] = {}
 
     @property

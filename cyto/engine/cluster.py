@@ -163,7 +163,7 @@ class ClusterRunner:
         node = units[0].work.job.node
         number = next(self._numbers)
         name = f"{re.sub('[^A-Za-z0-9_.-]', '.', node.name)[:64]}.{self._layout.run_id}.{number}"
-        folder = self._layout.batch(f"{number:05}")
+        folder = self._layout.batches / f"{number:05}"
         try:
             for unit in units:
                 job, chunk = unit.work.job, unit.chunk

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -25,20 +26,55 @@ def export_entry(entry: Entry, folder: Path, how: Export) -> tuple[Finding, ...]
     """
     stamp = folder / _STAMP
     known = _read_stamp(stamp)
-    same = (known.get("key"), known.get("how")) == (entry.key, vars(how))
-    if same and all(_unchanged(f) for f in known["findings"]):
+    # a node that was forced has another result under the same key
+    made = {"key": entry.key, "run": entry.facts.get("run"), "how": vars(how)}
+    if {name: known.get(name) for name in made} == made and all(
+        _unchanged(f) for f in known["findings"]
+    ):
         return tuple(Finding(**_finding(found)) for found in known["findings"])
     folder.mkdir(parents=True, exist_ok=True)
     findings = tuple(_export(entry, key, folder, how) for key in entry.outputs)
     written = {
-        "key": entry.key,
-        "how": vars(how),
+        **made,
         "findings": [{**vars(found), **_identity(Path(found.path))} for found in findings],
     }
     part = stamp.with_suffix(".part")
     part.write_text(json.dumps(written), encoding="utf-8")
     part.replace(stamp)
     return findings
+
+
+def export_folders(output_dir: Path) -> list[Path]:
+    """Find the folders that something was exported into."""
+    return [stamp.parent for stamp in output_dir.glob(f"*/{_STAMP}")]
+
+
+def exported_files(folder: Path) -> tuple[str, list[Path]]:
+    """Name the files that `export_entry` wrote into *folder* and that nobody has changed since.
+
+    Returns
+    -------
+    The key of their result, and their paths, the stamp last; an empty key where nothing was
+    exported.
+    """
+    stamp = folder / _STAMP
+    known = _read_stamp(stamp)
+    if folder.is_symlink() or not known:
+        return "", []
+    files: list[Path] = []
+    for found in known["findings"]:
+        path = folder / Path(found["path"]).name  # the output folder may have moved
+        if path.name not in {"", ".."} and _unchanged({**found, "path": str(path)}):
+            files.append(path)
+            beside = path.with_suffix(".parquet")
+            if beside != path and beside.exists() and _is_ours(beside, stamp, known):
+                files.append(beside)
+    return str(known["key"]), [*files, stamp]
+
+
+def _is_ours(parquet: Path, stamp: Path, known: Mapping[str, Any]) -> bool:
+    asked = bool((known.get("how") or {}).get("parquet"))
+    return asked and parquet.stat().st_mtime_ns <= stamp.stat().st_mtime_ns
 
 
 def _export(entry: Entry, key: str, folder: Path, how: Export) -> Finding:
@@ -82,10 +118,11 @@ def _cells(labels: Any) -> str:
 
 def _read_stamp(stamp: Path) -> dict[str, Any]:
     try:
-        data: dict[str, Any] = json.loads(stamp.read_text(encoding="utf-8"))
+        data = json.loads(stamp.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
-    return data
+    whole = isinstance(data, dict) and "key" in data and isinstance(data.get("findings"), list)
+    return data if whole else {}
 
 
 def _identity(path: Path) -> dict[str, int]:

@@ -13,16 +13,22 @@ from typing import Any
 
 import xxhash
 
+from cyto._typing import JSON
+from cyto.core.layout import digest_memory
+from cyto.core.placement import Placement
 from cyto.engine.plan import Node
+from cyto.errors import UnavailableError
+from cyto.io.digests import digest_files
+from cyto.runners.environment import get_environment
 
-_FORMAT = 1  # raise it when what the store holds changes its meaning
+_FORMAT = 2  # raise it when what the store holds changes its meaning
 _FRAME = ("cyto.task", "cyto.core", "cyto.errors", "cyto._typing", "cyto.runners")
 
 
-def node_key(
+def node_parts(
     node: Node, inputs: Mapping[str, str], environment: str, files: Mapping[str, str]
-) -> str:
-    """Name a node's result by everything that it depends on.
+) -> dict[str, JSON]:
+    """Give everything that a node's result depends on, as plain data.
 
     Parameters
     ----------
@@ -33,23 +39,35 @@ def node_key(
     environment
         Identity of the environment, such as an image's digest.
     files
-        Digests of the files that parameters name.
+        Digests of the files that parameters name, as `path_digests` gives them.
 
     Returns
     -------
-    32 hexadecimal digits.
+    What JSON gives back unchanged, so that parts of now and of before can be compared.
     """
-    parts = {
+    return {
         "format": _FORMAT,
         "task": node.task,
         "code": code_digest(node.task, node.code),
-        "params": {k: files.get(k, v) for k, v in node.params.items()},
-        "inputs": list(inputs.items()),  # in order: it names freely named inputs
+        "params": {k: v for k, v in node.params.items() if k not in files},
+        "files": dict(files),
+        "inputs": [list(item) for item in inputs.items()],  # their order names what is free
         "environment": environment,
-        "env": sorted(node.placement.env),
+        "env": [list(item) for item in sorted(node.placement.env)],
         "seed": node.seed,
     }
+
+
+def parts_key(parts: Mapping[str, JSON]) -> str:
+    """Name a result by its parts: 32 hexadecimal digits."""
     return xxhash.xxh3_128_hexdigest(json.dumps(parts, sort_keys=True).encode())
+
+
+def node_key(
+    node: Node, inputs: Mapping[str, str], environment: str, files: Mapping[str, str]
+) -> str:
+    """Name a node's result by everything that it depends on; see `node_parts`."""
+    return parts_key(node_parts(node, inputs, environment, files))
 
 
 def code_digest(task: str, code: tuple[str, ...] = ()) -> str:
@@ -71,15 +89,22 @@ def _digest(stamps: tuple[tuple[str, int, int], ...]) -> str:
     return digest.hexdigest()
 
 
+def path_digests(node: Node) -> dict[str, str]:
+    """Hash the files and folders that a node's parameters name."""
+    return {name: file_digest(Path(str(node.params[name]))) for name in node.path_params}
+
+
 def file_digest(path: Path) -> str:
-    """Hash a file, or all files of a folder with their names."""
+    """Hash a file, or all files of a folder with their names.
+
+    Contents are remembered as those of channels are: an unchanged model is read once.
+    """
+    parts = list(_files([path], pattern="*"))
+    contents = digest_files([str(part.absolute()) for part in parts], digest_memory())
     digest = xxhash.xxh3_128()
-    for part in _files([path], pattern="*"):
+    for part, content in zip(parts, contents, strict=True):
         name = os.fsencode(part.relative_to(path))
-        digest.update(f"{len(name)} {part.stat().st_size} ".encode() + name)
-        with part.open("rb") as file:
-            while block := file.read(1 << 20):
-                digest.update(block)
+        digest.update(f"{len(name)} {content} ".encode() + name)
     return digest.hexdigest()
 
 
@@ -123,3 +148,20 @@ def _names(path: Path) -> Iterator[str]:
         elif isinstance(statement, ast.ImportFrom) and statement.module:
             yield statement.module
             yield from (f"{statement.module}.{alias.name}" for alias in statement.names)
+
+
+def identity_of(placement: Placement) -> str:
+    """Give what results depend on of their environment, such as an image's digest.
+
+    Raises
+    ------
+    UnavailableError
+        The environment cannot be asked.
+    """
+    try:
+        return get_environment(placement.environment).identity(placement)
+    except UnavailableError:
+        if placement.launcher == "local":
+            raise
+        # a login node without Docker: the image's name is all that is known of it
+        return f"{placement.environment} {placement.image}"

@@ -81,3 +81,8 @@ def ancestors(edges: Edges, names: Iterable[str]) -> set[str]:
             found.add(name)
             todo.extend(edges[name])
     return found
+
+
+def descendants(edges: Edges, names: Iterable[str]) -> set[str]:
+    """Give *names* and everything that depends on them."""
+    return ancestors(successors(edges), names)

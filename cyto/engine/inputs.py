@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from cyto._typing import JSON
-from cyto.core.layout import cache_folder
+from cyto.core.layout import digest_memory
 from cyto.core.request import Ref
 from cyto.engine.plan import Node, Source
 from cyto.engine.store import Entry
@@ -53,8 +53,7 @@ class ChannelReader:
         """Give a channel's reference and the digest of its pixels."""
         with self._locks[name]:
             if name not in self._known:
-                channel = self._channels[name]
-                digest = channel_digest(channel, cache_folder() / "digests")
+                channel, digest = self._channels[name], self.digest(name)
                 folder = self._folder / "channels" / digest[:32]
                 folder.mkdir(parents=True, exist_ok=True)
                 ref = materialize(channel, folder)
@@ -62,6 +61,10 @@ class ChannelReader:
                     ref = replace(ref, path=os.path.realpath(ref.path))
                 self._known[name] = ref, digest
             return self._known[name]
+
+    def digest(self, name: str) -> str:
+        """Give the digest of a channel's pixels; reads files that are not remembered."""
+        return channel_digest(self._channels[name], digest_memory())
 
     def context(self, name: str) -> dict[str, JSON]:
         """Give a channel's calibration and name."""

@@ -5,21 +5,21 @@ from __future__ import annotations
 import hashlib
 import os
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from cyto._typing import JSON
 from cyto.core.layout import JobLayout, RunLayout
 from cyto.core.placement import Placement
 from cyto.core.request import TaskRequest, TaskResult
 from cyto.engine.chunks import Parts, Range, chunk_ranges
-from cyto.engine.fingerprint import file_digest, node_key
+from cyto.engine.fingerprint import identity_of, node_parts, parts_key, path_digests
 from cyto.engine.inputs import ChannelReader, Given, gather
 from cyto.engine.outcomes import NodeReport
 from cyto.engine.plan import Node
 from cyto.engine.record import RunRecord
 from cyto.engine.results import Results
-from cyto.errors import UnavailableError
-from cyto.runners.environment import get_environment
 
 
 @dataclass(kw_only=True)
@@ -30,6 +30,10 @@ class Job:
     ----------
     node, key, given
         The node, its key in the store, and what it is given.
+    hashed
+        What the key is the hash of.
+    fresh
+        Whether it is computed again though its result may be there.
     parts
         Its chunks; ``None`` where it runs as a whole.
     left
@@ -39,6 +43,8 @@ class Job:
     node: Node
     key: str
     given: Given
+    hashed: Mapping[str, JSON] = field(default_factory=dict)
+    fresh: bool = False
     parts: Parts | None = None
     left: set[int] = field(default_factory=set)
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -84,13 +90,20 @@ class JobMaker:
     ----------
     layout, results, channels, record
         The run's.
+    fresh
+        Nodes that are computed again, whatever is there of them.
     """
 
     def __init__(
-        self, layout: RunLayout, results: Results, channels: ChannelReader, record: RunRecord
+        self,
+        layout: RunLayout,
+        results: Results,
+        channels: ChannelReader,
+        record: RunRecord,
+        fresh: frozenset[str] = frozenset(),
     ) -> None:
         self._layout, self._results = layout, results
-        self._channels, self._record = channels, record
+        self._channels, self._record, self._fresh = channels, record, fresh
         self._identities: dict[tuple[object, ...], str] = {}
 
     def prepare(self, node: Node) -> Job | NodeReport:
@@ -102,12 +115,13 @@ class JobMaker:
             What comes in does not fit, or a file cannot be read.
         """
         given = gather(node, self._results.entries, self._channels)
-        files = {name: file_digest(Path(str(node.params[name]))) for name in node.path_params}
-        key = node_key(node, given.digests, self._identity(node.placement), files)
-        found = self._results.find(node, key)
+        identity = self._identity(node.placement)
+        hashed = node_parts(node, given.digests, identity, path_digests(node))
+        key, fresh = parts_key(hashed), node.name in self._fresh
+        found = None if fresh else self._results.find(node, key)
         if found is not None:
             return found
-        job = Job(node=node, key=key, given=given)
+        job = Job(node=node, key=key, hashed=hashed, given=given, fresh=fresh)
         ranges = chunk_ranges(node, given.refs)
         if ranges:
             self.split(job, ranges)
@@ -116,6 +130,9 @@ class JobMaker:
     def split(self, job: Job, ranges: tuple[Range, ...]) -> None:
         """Part a job into chunks; those that an earlier run did are not left to do."""
         job.parts = Parts(self._layout.parts / job.id, ranges)
+        if job.fresh and not (self._layout.submissions / f"{job.id}.json").exists():
+            job.parts.discard()
+            job.parts = Parts(self._layout.parts / job.id, ranges)
         job.left = set(job.parts.missing())
 
     def chunk_ended(self, job: Job, chunk: int, result: TaskResult, **facts: str) -> None:
@@ -149,14 +166,7 @@ class JobMaker:
         """Ask each environment once per image: the answer costs a process."""
         key = placement.environment, placement.image, placement.packages
         if key not in self._identities:
-            environment = get_environment(placement.environment)
-            try:
-                self._identities[key] = environment.identity(placement)
-            except UnavailableError:
-                if placement.launcher == "local":
-                    raise
-                # a login node without Docker: the image's name is all that is known of it
-                self._identities[key] = f"{placement.environment} {placement.image}"
+            self._identities[key] = identity_of(placement)
         return self._identities[key]
 
 

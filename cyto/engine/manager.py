@@ -59,6 +59,8 @@ class TaskManager:
         At most so many nodes at once; ``None`` leaves it to cpus, memory and GPUs.
     fail_fast
         Stop everything at the first failure.
+    fresh
+        Nodes that are computed again, whatever the store has.
     listeners
         Called with each event of the record, in order.
     asked
@@ -73,6 +75,7 @@ class TaskManager:
         *,
         jobs: int | None = None,
         fail_fast: bool = False,
+        fresh: frozenset[str] = frozenset(),
         listeners: tuple[Listener, ...] = (),
         asked: Mapping[str, JSON] | None = None,
         run_id: str | None = None,
@@ -81,6 +84,7 @@ class TaskManager:
         self._plan = plan
         self._fail_fast = fail_fast
         self._jobs = jobs
+        self._fresh = fresh
         self._listeners = listeners
         self._stop = threading.Event()
         self._interrupted = False
@@ -144,7 +148,7 @@ class TaskManager:
         pool = WorkerPool(nodes.values(), self._plan.channels, layout, machine)
         results = Results(layout, Store(layout.store))
         channels = ChannelReader(self._plan.channels, layout.store)
-        maker = JobMaker(layout, results, channels, record)
+        maker = JobMaker(layout, results, channels, record, self._fresh)
         local = LocalRunner(layout, maker, results, pool, record, self._stop)
         cluster = None
         if any(map(_elsewhere, nodes.values())):
@@ -285,6 +289,7 @@ class TaskManager:
             "pid": os.getpid(),
             "folder": str(Path.cwd()),
             "asked": self._asked,
+            "only": list(plan.only),
             "nodes": {
                 name: {
                     "task": node.task,

@@ -109,6 +109,8 @@ class Plan:
         By name, each after the nodes that it depends on.
     channels
         The channels that nodes read, by name.
+    only
+        The nodes that were asked for; empty when all were.
     warnings
         What is odd and does not hinder.
     """
@@ -120,4 +122,5 @@ class Plan:
     resources: Path | None = None
     profile: str = ""
     profile_reason: str = ""
+    only: tuple[str, ...] = ()
     warnings: tuple[Problem, ...] = ()

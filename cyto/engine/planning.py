@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
 from cyto.config import (
@@ -16,7 +16,7 @@ from cyto.config import (
     resources_for,
 )
 from cyto.core.placement import Placement
-from cyto.engine.graph import ancestors, find_cycle, topological_order
+from cyto.engine.graph import ancestors, descendants, find_cycle, topological_order
 from cyto.engine.plan import Export, Node, Plan, Source
 from cyto.engine.tasks import Loaded, load_node
 from cyto.engine.wiring import Wiring
@@ -54,6 +54,7 @@ def make_plan(
         All that is wrong: unknown modules and parameters, missing inputs, cycles, images that are
         not there, each with file, line and column.
     """
+    only = tuple(only)
     config = load_pipeline(pipeline, overrides)
     where = resources_for(config.file, resources)
     name, reason = choose_profile(profile, config, where)
@@ -69,7 +70,7 @@ def make_plan(
         problems += faults
     edges = _edges(config, inputs)
     problems += _cycle(config, edges)
-    wanted = _only(only, edges)
+    wanted = ancestors(edges, _checked(only, edges, "--only") or edges)
     channels, faults = _channels(config, wanted, inputs)
     problems += faults
     if problems:
@@ -86,8 +87,29 @@ def make_plan(
             for node in order
         },
         channels=channels,
+        only=only,
         warnings=tuple(warnings),
     )
+
+
+def fresh_nodes(plan: Plan, force: Iterable[str] = (), since: Iterable[str] = ()) -> frozenset[str]:
+    """Name the nodes that are to be computed again.
+
+    Parameters
+    ----------
+    force
+        These alone: what depends on them keeps its results.
+    since
+        These, and everything that depends on them.
+
+    Raises
+    ------
+    ConfigError
+        There is no such node in the plan.
+    """
+    edges = {name: node.dependencies for name, node in plan.nodes.items()}
+    alone, first = _checked(force, edges, "--force"), _checked(since, edges, "--from")
+    return frozenset({*alone, *descendants(edges, first)})
 
 
 def _find_users_modules(config: PipelineConfig) -> None:
@@ -140,13 +162,13 @@ def _cycle(config: PipelineConfig, edges: Mapping[str, tuple[str, ...]]) -> list
     return [config.problem(("tasks", cycle[0]), message, hint, key=True)]
 
 
-def _only(only: Iterable[str], edges: Mapping[str, tuple[str, ...]]) -> set[str]:
-    names = list(only)
+def _checked(names: Iterable[str], nodes: Collection[str], option: str) -> list[str]:
+    names = list(names)
     for name in names:
-        if name not in edges:
-            hint = nearest(name, edges, what="node")
-            raise ConfigError([Problem(f"there is no node {name!r}", hint, file="--only")])
-    return ancestors(edges, names or edges)
+        if name not in nodes:
+            hint = nearest(name, nodes, what="node")
+            raise ConfigError([Problem(f"there is no node {name!r}", hint, file=option)])
+    return names
 
 
 def _channels(

@@ -53,6 +53,7 @@ class Results:
             "task": node.task,
             "params": dict(node.params),
             "inputs": dict(given.digests),
+            "parts": dict(job.hashed),
             "environment": node.placement.environment,
             "image": node.placement.image,
             "wall_s": result.wall_s,
@@ -64,7 +65,7 @@ class Results:
         }
         outputs = {k: ref for k, ref in result.outputs.items() if k not in CONTEXT_KEYS}
         entry = Entry(key=job.key, outputs=outputs, context={**given.context, **told}, facts=facts)
-        entry = self._store.publish(job.key, out, entry)
+        entry = self._store.publish(job.key, out, entry, again=job.fresh)
         return self._succeeded(node, entry, Outcome.SUCCEEDED)
 
     def failed(self, node: Node, result: TaskResult, folder: Path, stopped: bool) -> NodeReport:

@@ -6,8 +6,7 @@ import contextlib
 import json
 import os
 import shutil
-import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,9 @@ from typing import Any
 import xxhash
 
 from cyto._typing import JSON
+from cyto.core.layout import aside
 from cyto.core.request import Ref
+from cyto.engine.replacement import replace_folder
 
 _MANIFEST = "manifest.json"
 _BLOCK = 1 << 22
@@ -63,23 +64,28 @@ class Store:
         """Give the entry, or ``None`` when it is not there; a damaged one is removed."""
         folder = self.path(key)
         try:
-            manifest = json.loads((folder / _MANIFEST).read_text(encoding="utf-8"))
-            intact = manifest.pop("checksum") == _text_checksum(manifest) and all(
-                [(folder / name).stat().st_size, _checksum(folder / name)] == known
-                for name, known in manifest["files"].items()
-            )
-        except FileNotFoundError:
-            if not folder.exists():
-                return None
-            intact = False
-        except (OSError, ValueError, KeyError, TypeError, AttributeError):
-            intact = False
-        if not intact:
+            return _entry(key, folder, _manifest(folder, _checksum_differs))
+        except ValueError:
             self._discard(folder)
-            return None
-        return _entry(key, folder, manifest)
+        except FileNotFoundError:
+            pass
+        return None
 
-    def publish(self, key: str, out: Path, entry: Entry) -> Entry:
+    def look(self, key: str) -> Entry | None:
+        """Give the entry as `get` does, quickly: sizes of files are compared, not checksums.
+
+        Raises
+        ------
+        ValueError
+            It is damaged; it is left as it is.
+        """
+        folder = self.path(key)
+        try:
+            return _entry(key, folder, _manifest(folder, _size_differs))
+        except FileNotFoundError:
+            return None
+
+    def publish(self, key: str, out: Path, entry: Entry, *, again: bool = False) -> Entry:
         """Move the finished folder *out* into the store as *key*.
 
         Parameters
@@ -88,22 +94,26 @@ class Store:
             The job's output folder, on the same file system; it is gone afterwards.
         entry
             What to write into the manifest; paths lie in *out*.
+        again
+            Take the place of an entry that is there.
 
         Returns
         -------
         The entry with its paths in the store. When somebody else published the same key first,
-        theirs, which is the same.
+        theirs, which is the same, unless *again* is set.
         """
         files = sorted(p for p in out.rglob("*") if p.is_file())
-        manifest = {
-            "outputs": {
-                name: replace(ref, path=ref.path and os.path.relpath(ref.path, out)).to_json()
-                for name, ref in entry.outputs.items()
-            },
-            "context": dict(entry.context),
-            "facts": dict(entry.facts),
-            "files": {os.path.relpath(p, out): [p.stat().st_size, _checksum(p)] for p in files},
-        }
+        manifest = _as_read(
+            {
+                "outputs": {
+                    name: replace(ref, path=ref.path and os.path.relpath(ref.path, out)).to_json()
+                    for name, ref in entry.outputs.items()
+                },
+                "context": dict(entry.context),
+                "facts": dict(entry.facts),
+                "files": {os.path.relpath(p, out): [p.stat().st_size, _checksum(p)] for p in files},
+            }
+        )
         sealed = {**manifest, "checksum": _text_checksum(manifest)}
         (out / _MANIFEST).write_text(json.dumps(sealed), encoding="utf-8")
         folder = self.path(key)
@@ -111,17 +121,54 @@ class Store:
         try:
             out.rename(folder)
         except OSError:
-            if not (folder / _MANIFEST).exists():
+            if again:
+                replace_folder(out, folder)
+            elif (folder / _MANIFEST).exists():
+                shutil.rmtree(out, ignore_errors=True)
+            else:
                 raise
-            shutil.rmtree(out, ignore_errors=True)
         return _entry(key, folder, manifest)
 
     def _discard(self, folder: Path) -> None:
         """Take a damaged entry out of the way in one step, then remove it."""
-        aside = self.folder / f".discard-{uuid.uuid4().hex}"
+        hidden = aside(folder)
         with contextlib.suppress(FileNotFoundError):  # another reader found it too
-            folder.rename(aside)
-        shutil.rmtree(aside, ignore_errors=True)
+            folder.rename(hidden)
+        shutil.rmtree(hidden, ignore_errors=True)
+
+
+def _manifest(folder: Path, differs: Callable[[Path, list[Any]], bool]) -> dict[str, Any]:
+    """Read an entry's manifest and compare its files.
+
+    Raises
+    ------
+    FileNotFoundError
+        There is no such entry.
+    ValueError
+        It is damaged.
+    """
+    try:
+        manifest: dict[str, Any] = json.loads((folder / _MANIFEST).read_text(encoding="utf-8"))
+        intact = manifest.pop("checksum") == _text_checksum(manifest) and not any(
+            differs(folder / name, known) for name, known in manifest["files"].items()
+        )
+    except FileNotFoundError as error:
+        if not folder.exists():
+            raise
+        raise ValueError(f"{folder} lacks {error.filename}") from error
+    except (OSError, KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"{folder} cannot be read: {error}") from error
+    if not intact:
+        raise ValueError(f"{folder} is not what was published")
+    return manifest
+
+
+def _checksum_differs(path: Path, known: list[Any]) -> bool:
+    return [path.stat().st_size, _checksum(path)] != known
+
+
+def _size_differs(path: Path, known: list[Any]) -> bool:
+    return bool(path.stat().st_size != known[0])
 
 
 def _entry(key: str, folder: Path, manifest: Mapping[str, Any]) -> Entry:
@@ -132,9 +179,14 @@ def _entry(key: str, folder: Path, manifest: Mapping[str, Any]) -> Entry:
     return Entry(key=key, outputs=outputs, context=manifest["context"], facts=manifest["facts"])
 
 
+def _as_read(manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """Give what JSON makes of it, so that its checksum is the same when it is read."""
+    data: dict[str, Any] = json.loads(json.dumps(manifest))
+    return data
+
+
 def _text_checksum(manifest: Mapping[str, Any]) -> str:
-    text = json.dumps(json.loads(json.dumps(manifest)), sort_keys=True)
-    return xxhash.xxh3_64_hexdigest(text.encode())
+    return xxhash.xxh3_64_hexdigest(json.dumps(manifest, sort_keys=True).encode())
 
 
 def _checksum(path: Path) -> str:

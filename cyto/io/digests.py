@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import json
 import os
+import threading
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from pathlib import Path
 
 import xxhash
@@ -43,11 +46,22 @@ def digest_files(paths: Sequence[str], memory: Path) -> list[str]:
     A file changed in the two seconds before it was hashed is not remembered: a second change
     within the clock's step would not show in its time.
     """
-    known = _recall(memory)
+    known = _memory(memory).recall()
+    recalled = _all_known(paths, known)
+    if recalled is not None:
+        return recalled
     with ThreadPoolExecutor(min(_WORKERS, os.cpu_count() or 1)) as pool:
         found = list(pool.map(lambda path: _digest(path, known), paths))
     _remember(memory, ((i, d) for i, d, old in found if i is not None and not old))
     return [digest for _, digest, _ in found]
+
+
+def _all_known(paths: Sequence[str], known: dict[_Identity, str]) -> list[str] | None:
+    """Give the digests when all are known: threads cost more than looking."""
+    try:
+        return [known[_identity(path)] for path in paths]
+    except (KeyError, OSError):
+        return None
 
 
 def _digest(path: str, known: dict[_Identity, str]) -> tuple[_Identity | None, str, bool]:
@@ -84,20 +98,42 @@ def _hash(path: str) -> str:
     return state.hexdigest()
 
 
-def _recall(memory: Path) -> dict[_Identity, str]:
-    """Read the memory; a line that is not whole is as good as none."""
-    known: dict[_Identity, str] = {}
-    try:
-        text = memory.read_text("utf-8", errors="replace")
-    except OSError:
-        return known
-    for line in text.splitlines():
+class _Memory:
+    """What a file remembers; read on from where it was read to, as it is only appended to."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._lock = threading.Lock()
+        self._inode = self._read = 0
+        self._known: dict[_Identity, str] = {}
+
+    def recall(self) -> dict[_Identity, str]:
+        """Give all that is known; a line that is not whole is as good as none."""
+        with self._lock, contextlib.suppress(OSError), self._path.open("rb") as stream:
+            status = os.fstat(stream.fileno())
+            if status.st_ino != self._inode or status.st_size < self._read:
+                self._inode, self._read, self._known = status.st_ino, 0, {}
+            stream.seek(self._read)
+            text = stream.read()
+            whole = text.rfind(b"\n") + 1
+            self._read += whole
+            self._known.update(_entries(text[:whole]))
+        return self._known
+
+
+@cache
+def _memory(path: Path) -> _Memory:
+    return _Memory(path)
+
+
+def _entries(text: bytes) -> Iterator[tuple[_Identity, str]]:
+    for line in text.decode("utf-8", errors="replace").splitlines():
         try:
             path, size, mtime_ns, inode, digest = json.loads(line)
         except (ValueError, TypeError):
             continue
-        known[path, size, mtime_ns, inode] = digest
-    return known
+        if all(isinstance(part, str | int) for part in (path, size, mtime_ns, inode)):
+            yield (path, size, mtime_ns, inode), digest
 
 
 def _remember(memory: Path, found: Iterable[tuple[_Identity, str]]) -> None:

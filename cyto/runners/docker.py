@@ -82,8 +82,18 @@ class DockerRunner:
         return self._image_id(image) is not None
 
     def identity(self, placement: Placement) -> str:
-        """Give the image's digest."""
-        return f"{self.name} {self._image_id(_image_of(placement))}"
+        """Give the image's digest.
+
+        Raises
+        ------
+        UnavailableError
+            The daemon does not answer or has no such image, and the node is to run here.
+        """
+        found = self._image_id(_image_of(placement))
+        if found is None and placement.launcher == "local":
+            self.check_program()
+            raise UnavailableError(f"there is no {self.name} image {placement.image!r}")
+        return f"{self.name} {found}"
 
     def wrap(self, spec: WorkerSpec, args: Sequence[str]) -> list[str]:
         """Give the ``run`` command."""

@@ -14,7 +14,7 @@ import tifffile
 
 import cyto
 
-COMMANDS = ["run", "validate", "plan", "doctor", "tasks", "schema", "sample"]
+COMMANDS = ["run", "validate", "plan", "du", "clean", "doctor", "tasks", "schema", "sample"]
 TEXT = """
 channels: {t: movie.tif}
 tasks:

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from cyto.core.request import Ref
+from cyto.engine import replacement
 from cyto.engine import store as store_module
 from cyto.engine.store import Entry, Store
 from cyto.runners import exchange
@@ -103,7 +104,7 @@ def test_damage_is_found_and_removed(kind, store, published, tmp_path):
     DAMAGE[kind](store.path(KEY))
     assert store.get(KEY) is None
     assert not store.path(KEY).exists()
-    assert list(store.folder.glob(".discard*")) == []
+    assert list(store.folder.rglob(".discard*")) == []
     out = tmp_path / "again" / "out"
     store.publish(KEY, out, make(out))
     np.testing.assert_array_equal(contents(store.get(KEY))["image"], MOVIE)
@@ -139,6 +140,56 @@ def test_two_readers_find_the_same_damage(store, published, monkeypatch):
     monkeypatch.setattr(store_module, "_checksum", together)
     with ThreadPoolExecutor(2) as threads:
         assert list(threads.map(store.get, [KEY] * 2)) == [None] * 2
+
+
+def test_a_look_compares_sizes_and_changes_nothing(store, published):
+    assert store.look(KEY) == published
+    assert store.look("f" * 32) is None
+    flip(store.path(KEY) / "image.npy", -1)
+    assert store.look(KEY) == published, "no checksum is computed"
+    for kind in ("cut", "a file gone", "manifest gone", "another value in the manifest"):
+        shutil.rmtree(store.path(KEY))
+        out = store.folder.parent / "next" / "out"
+        store.publish(KEY, out, make(out))
+        DAMAGE[kind](store.path(KEY))
+        with pytest.raises(ValueError, match=KEY):
+            store.look(KEY)
+        assert store.path(KEY).exists(), "left as it is"
+        shutil.rmtree(out.parent)
+
+
+@pytest.mark.parametrize("exchanges", [True, False], ids=["one step", "two renames"])
+def test_an_entry_is_replaced(exchanges, store, published, tmp_path, monkeypatch):
+    if not exchanges:
+        monkeypatch.setattr(replacement, "_exchange", lambda *_: False)
+    old = exchange.load(published.outputs["image"])
+    out = tmp_path / "again" / "out"
+    new = store.publish(KEY, out, make(out, MOVIE + 1), again=True)
+    assert store.get(KEY) == new
+    np.testing.assert_array_equal(contents(new)["image"], MOVIE + 1)
+    np.testing.assert_array_equal(old, MOVIE, "who has it mapped keeps it")
+    assert not out.exists()
+    assert [p.name for p in store.path(KEY).parent.iterdir()] == [KEY]
+
+
+def test_this_file_system_exchanges_in_one_step(tmp_path):
+    """Else the test above never saw it."""
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / name).touch()
+    if not replacement._exchange(tmp_path / "a", tmp_path / "b"):
+        pytest.skip("a file system without RENAME_EXCHANGE")
+    assert (tmp_path / "a" / "b").exists()
+    assert (tmp_path / "b" / "a").exists()
+    assert not replacement._exchange(tmp_path / "a", tmp_path / "none")
+
+
+def test_what_is_damaged_or_not_there_is_replaced_too(store, published, tmp_path):
+    DAMAGE["manifest gone"](store.path(KEY))
+    for key in (KEY, "f" * 32):
+        out = tmp_path / key / "out"
+        store.publish(key, out, make(out), again=True)
+        np.testing.assert_array_equal(contents(store.get(key))["image"], MOVIE)
 
 
 def test_outputs_may_lie_in_folders_and_be_empty(store, tmp_path):
