@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cyto.cli.options import json_option, planning_options
+from cyto.cli.options import json_option, planning_options, print_warnings
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from cyto.engine.plan import Node, Plan
 
 _EPILOG = """\b
@@ -30,6 +32,7 @@ def command(
     output_dir: str | None,
     overrides: tuple[str, ...],
     only: tuple[str, ...],
+    sample: tuple[str, ...],
     mermaid: bool,
     as_json: bool,
 ) -> int:
@@ -43,9 +46,9 @@ def command(
         overrides=overrides,
         output_dir=output_dir,
         only=only,
+        sample=sample,
     )
-    for warning in plan.warnings:
-        click.echo(f"warning: {warning}", err=True)
+    print_warnings(plan)
     if mermaid:
         click.echo(_mermaid(plan))
     elif as_json:
@@ -58,8 +61,13 @@ def command(
 
 
 def _print_table(plan: Plan) -> None:
+    from collections import Counter
+
     from rich.console import Console
     from rich.table import Table
+
+    from cyto.cli.plan_samples import once_per_node, print_samples
+    from cyto.engine.plan import plain_name
 
     console = Console()
     console.print(
@@ -69,11 +77,14 @@ def _print_table(plan: Plan) -> None:
         soft_wrap=True,
     )
     table = Table(pad_edge=False)
-    for title in ("node", "task", "needs", "environment", "launcher", "resources", "because of"):
+    runs = Counter(plain_name(name) for name in plan.nodes)
+    titles = ("node", "task", "needs", "environment", "launcher", "resources", "because of")
+    for title in titles[:1] + ("runs",) * bool(plan.samples) + titles[1:]:
         table.add_column(title, overflow="fold")
-    for node in plan.nodes.values():
+    for node in once_per_node(plan).values():
         table.add_row(
             node.name,
+            *([f"{runs[node.name]} ×"] if plan.samples else []),
             node.task.rpartition(".")[2],
             ", ".join(f"{key}: {source}" for key, source in node.inputs.items()) or "-",
             _environment(node),
@@ -82,6 +93,8 @@ def _print_table(plan: Plan) -> None:
             _reason(node),
         )
     console.print(table)
+    if plan.samples:
+        print_samples(console, plan)
 
 
 def _environment(node: Node) -> str:
@@ -119,6 +132,8 @@ def _facts(plan: Plan) -> dict[str, Any]:
         "profile": plan.profile,
         "profile_reason": plan.profile_reason,
         "output_dir": str(plan.output_dir),
+        "samples": {name: dict(conditions) for name, conditions in plan.samples.items()},
+        "faults": {name: vars(fault) for name, fault in plan.faults.items()},
         "channels": {
             name: {"files": list(channel.files), "shape": list(channel.shape)}
             for name, channel in plan.channels.items()
@@ -141,10 +156,15 @@ def _facts(plan: Plan) -> dict[str, Any]:
 
 
 def _mermaid(plan: Plan) -> str:
-    numbers = {name: f"n{i}" for i, name in enumerate([*plan.channels, *plan.nodes])}
+    from cyto.cli.plan_samples import once_per_node
+    from cyto.engine.plan import plain_name
+
+    nodes: Mapping[str, Node] = once_per_node(plan)
+    channels = dict.fromkeys(plain_name(name) for name in [*plan.channels, *plan.faults])
+    numbers = {name: f"n{i}" for i, name in enumerate([*channels, *nodes])}
     lines = ["graph TD"]
-    lines += [f'    {numbers[name]}[("{name}")]' for name in plan.channels]
-    for name, node in plan.nodes.items():
+    lines += [f'    {numbers[name]}[("{name}")]' for name in channels]
+    for name, node in nodes.items():
         lines.append(f'    {numbers[name]}["{name}<br/>{_environment(node)}"]')
         named = {source.name: source.key for source in node.inputs.values()}
         for before in dict.fromkeys([*named, *node.dependencies]):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cyto.cli.options import json_option, planning_options, print_problems
+from cyto.cli.options import json_option, planning_options, print_problems, print_warnings
 from cyto.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -40,6 +40,7 @@ def command(
     output_dir: str | None = None,
     overrides: tuple[str, ...] = (),
     only: tuple[str, ...] = (),
+    sample: tuple[str, ...] = (),
     jobs: int | None = None,
     fail_fast: bool = False,
     verbose: bool = False,
@@ -57,14 +58,14 @@ def command(
             overrides=overrides,
             output_dir=output_dir,
             only=only,
+            sample=sample,
         )
     except ConfigError as error:
         if not as_json:
             raise
         print_problems(False, error.problems)
         return error.exit_code
-    for warning in plan.warnings:
-        click.echo(f"warning: {warning}", err=True)
+    print_warnings(plan)
     check_plan(plan)
     report = _run(plan, jobs, fail_fast, verbose)
     _show(report, as_json)

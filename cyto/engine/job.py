@@ -15,6 +15,7 @@ from cyto._typing import JSON
 from cyto.core.layout import JobLayout, RunLayout
 from cyto.core.placement import Placement
 from cyto.core.request import TaskRequest, TaskResult
+from cyto.engine.collecting import NoSampleLeftError, lacking_samples, without
 from cyto.engine.export import export_entry
 from cyto.engine.fingerprint import file_digest, node_key
 from cyto.engine.inputs import ChannelReader, Given, gather
@@ -59,6 +60,8 @@ class JobRunner:
         log = str(self._layout.log(node.name))
         try:
             report = self._run(node, gpu_ids)
+        except NoSampleLeftError as error:
+            report = NodeReport(node=node.name, outcome=Outcome.SKIPPED, message=str(error))
         except CytoError as error:
             report = NodeReport(node=node.name, outcome=Outcome.FAILED, message=str(error))
         except Exception as error:  # noqa: BLE001 - the driver goes on
@@ -164,15 +167,21 @@ class JobRunner:
             export_entry(entry, self._layout.export(node.name), node.export) if node.export else ()
         )
         made = outcome is Outcome.SUCCEEDED
+        lacking = lacking_samples(node, self._entries)
         return NodeReport(
             node=node.name,
             outcome=outcome,
+            message=without(lacking, node),
             log=str(self._layout.log(node.name)),
             wall_s=entry.facts["wall_s"] if made else 0.0,
             cpu_s=entry.facts["cpu_s"] if made else 0.0,
             peak_bytes=entry.facts["peak_bytes"],
             findings=findings,
-            facts={"key": entry.key, "versions": entry.facts["versions"]},
+            facts={
+                "key": entry.key,
+                "versions": entry.facts["versions"],
+                **({"lacking": list(lacking)} if lacking else {}),
+            },
         )
 
     def _failed(self, node: Node, job: JobLayout, result: TaskResult) -> NodeReport:

@@ -79,7 +79,8 @@ class TaskManager:
         layout = RunLayout(self._plan.output_dir, run_id)
         started = time.monotonic()
         with RunLock(layout.lock), self._signals():
-            layout.logs.mkdir(parents=True, exist_ok=True)
+            for folder in {layout.logs, *(layout.log(n).parent for n in self._plan.nodes)}:
+                folder.mkdir(parents=True, exist_ok=True)
             record = RunRecord(layout.record, self._listeners)
             try:
                 record.write("run_started", **self._facts(run_id))
@@ -116,10 +117,11 @@ class TaskManager:
             {name: node.placement.resources for name, node in nodes.items()},
             machine,
             self._jobs,
+            soft={name: node.soft for name, node in nodes.items() if node.soft},
         )
         pool = WorkerPool(nodes.values(), self._plan.channels, layout, machine)
         store = Store(layout.store)
-        channels = ChannelReader(self._plan.channels, layout.store)
+        channels = ChannelReader(self._plan.channels, layout.store, self._plan.faults)
         runner = JobRunner(layout, store, pool, channels, record, self._stop)
         limit = min(len(nodes), self._jobs or machine.cpus, machine.cpus)
         try:
@@ -174,7 +176,7 @@ class TaskManager:
                 NodeReport(
                     node=name,
                     outcome=Outcome.CANCELLED if cancelled else Outcome.SKIPPED,
-                    message=f"needs {report.node}, which {report.outcome.value}"
+                    message=f"needs {report.node}, which {_ended(report.outcome)}"
                     if not cancelled
                     else "was not started",
                 ),
@@ -227,6 +229,7 @@ class TaskManager:
             "host": os.uname().nodename,
             "pid": os.getpid(),
             "folder": str(Path.cwd()),
+            "samples": {name: dict(given) for name, given in plan.samples.items()},
             "nodes": {
                 name: {
                     "task": node.task,
@@ -242,3 +245,8 @@ class TaskManager:
                 for name, node in plan.nodes.items()
             },
         }
+
+
+def _ended(outcome: Outcome) -> str:
+    """Say after "which" how a node ended."""
+    return "failed" if outcome is Outcome.FAILED else f"was {outcome.value}"

@@ -8,20 +8,23 @@ from pathlib import Path
 
 from cyto.config import (
     PipelineConfig,
+    Sample,
     Task,
     choose_profile,
     load_pipeline,
     parse_reference,
     placements,
+    read_samples,
     resources_for,
 )
 from cyto.core.placement import Placement
-from cyto.engine.graph import ancestors, find_cycle, topological_order
+from cyto.engine.channels import look_at_channels
+from cyto.engine.graph import find_cycle, topological_order
 from cyto.engine.plan import Export, Node, Plan, Source
+from cyto.engine.samples import Spread, choose_samples
 from cyto.engine.tasks import Loaded, load_node
 from cyto.engine.wiring import Wiring
-from cyto.errors import ChannelError, ConfigError, Problem, nearest
-from cyto.io.channels import Channel, ChannelSpec, inspect_channel
+from cyto.errors import ConfigError, Problem
 
 
 def make_plan(
@@ -32,6 +35,7 @@ def make_plan(
     overrides: Iterable[str] = (),
     output_dir: str | Path | None = None,
     only: Iterable[str] = (),
+    sample: Iterable[str] = (),
 ) -> Plan:
     """Read, check and connect a pipeline; runs nothing and imports no tool.
 
@@ -46,13 +50,17 @@ def make_plan(
     output_dir
         Wins over the pipeline's; relative to the current folder.
     only
-        Nodes to run, with all that they need; empty for all.
+        Nodes to run, with all that they need; empty for all. With samples a plain name means the
+        node of each of them, ``<sample>/<node>`` that of one.
+    sample
+        Samples to run; empty for all.
 
     Raises
     ------
     ConfigError
         All that is wrong: unknown modules and parameters, missing inputs, cycles, images that are
-        not there, each with file, line and column.
+        not there, each with file, line and column. Images of single samples are no error while
+        there is a sample without such a fault: they are in the plan's ``faults``.
     """
     config = load_pipeline(pipeline, overrides)
     where = resources_for(config.file, resources)
@@ -69,25 +77,39 @@ def make_plan(
         problems += faults
     edges = _edges(config, inputs)
     problems += _cycle(config, edges)
-    wanted = _only(only, edges)
-    channels, faults = _channels(config, wanted, inputs)
+    spread = Spread(config, edges, inputs, _samples(config, sample, problems))
+    problems += spread.check(tasks)
+    wanted = spread.wanted(only)
+    channels, broken, faults = look_at_channels(config, spread.channels(wanted))
     problems += faults
     if problems:
         raise ConfigError(config.source.ordered(problems))
-    order = [node for node in topological_order(edges) if node in wanted]
+    nodes = {
+        node: _node(config, node, tasks[node], inputs[node], edges[node], placed[node])
+        for node in topological_order(edges)
+    }
     return Plan(
         pipeline=config.file,
         resources=where.file if where.present else None,
         output_dir=Path(output_dir).absolute() if output_dir else config.output_dir,
         profile=name,
         profile_reason=reason,
-        nodes={
-            node: _node(config, node, tasks[node], inputs[node], edges[node], placed[node])
-            for node in order
-        },
+        nodes={node.name: node for node in spread.nodes(nodes, wanted)},
         channels=channels,
+        samples={each.name: each.conditions for each in spread.samples},
+        faults=broken,
         warnings=tuple(warnings),
     )
+
+
+def _samples(
+    config: PipelineConfig, names: Iterable[str], problems: list[Problem]
+) -> tuple[Sample, ...]:
+    """Read the samples; what is wrong with them is said together with *problems*."""
+    try:
+        return choose_samples(read_samples(config), names)
+    except ConfigError as error:
+        raise ConfigError(config.source.ordered([*problems, *error.problems])) from error
 
 
 def _find_users_modules(config: PipelineConfig) -> None:
@@ -138,57 +160,6 @@ def _cycle(config: PipelineConfig, edges: Mapping[str, tuple[str, ...]]) -> list
     message = f"the nodes wait for each other: {' → '.join(cycle)}"
     hint = "take one of these dependencies or inputs out"
     return [config.problem(("tasks", cycle[0]), message, hint, key=True)]
-
-
-def _only(only: Iterable[str], edges: Mapping[str, tuple[str, ...]]) -> set[str]:
-    names = list(only)
-    for name in names:
-        if name not in edges:
-            hint = nearest(name, edges, what="node")
-            raise ConfigError([Problem(f"there is no node {name!r}", hint, file="--only")])
-    return ancestors(edges, names or edges)
-
-
-def _channels(
-    config: PipelineConfig, wanted: set[str], inputs: Mapping[str, Mapping[str, Source]]
-) -> tuple[dict[str, Channel], list[Problem]]:
-    """Look at the channels that nodes read; all of them, so that all problems show at once."""
-    used = {s.name for node in wanted for s in inputs[node].values() if s.is_channel}
-    channels, problems = {}, []
-    for name in config.channels:
-        if name not in used:
-            continue
-        try:
-            channels[name] = inspect_channel(_spec(config, name))
-        except ChannelError as error:
-            path = (
-                ("channels", name, error.key) if _is_mapping(config, name) else ("channels", name)
-            )
-            problems.append(config.problem(path, error.message, error.hint))
-    return channels, problems
-
-
-def _is_mapping(config: PipelineConfig, channel: str) -> bool:
-    """Tell whether a channel is written as a mapping, not as a path alone."""
-    written = config.source.data.get("channels")
-    return isinstance(written, dict) and isinstance(written.get(channel), dict)
-
-
-def _spec(config: PipelineConfig, name: str) -> ChannelSpec:
-    channel, model = config.channels[name], config.model
-    crop = channel.crop
-    spans = {} if crop is None else {"y": crop.y, "x": crop.x}
-    return ChannelSpec(
-        name=name,
-        path=str(config.channel_path(name)),
-        channel=channel.channel,
-        scene=channel.scene,
-        frames=channel.frames and (*channel.frames, None)[:3],  # type: ignore[arg-type]
-        crop={axis: span for axis, span in spans.items() if span} or None,  # type: ignore[misc]
-        axes=channel.axes,
-        pixel_size_um=channel.pixel_size_um or model.pixel_size_um,
-        frame_interval_s=channel.frame_interval_s or model.frame_interval_s,
-    )
 
 
 def _export(task: Task) -> Export | None:

@@ -17,6 +17,8 @@ from cyto.runners.environment import get_environment
 from cyto.runners.machine import Machine
 from cyto.runners.worker import Worker, worker_spec
 
+_MOUNTS = 64
+
 
 @dataclass(kw_only=True)
 class _Group:
@@ -58,8 +60,9 @@ class WorkerPool:
             group.readable.update(str(node.params[name]) for name in node.path_params)
             for source in node.inputs.values():
                 # a channel of one file may be mapped where it lies; others pass through the store
-                if source.is_channel and len(channels[source.name].files) == 1:
-                    group.readable.update(map(os.path.realpath, channels[source.name].files))
+                channel = channels.get(source.name) if source.is_channel else None
+                if channel is not None and len(channel.files) == 1:
+                    group.readable.update(map(os.path.realpath, channel.files))
 
     def job(self, node: Node, attempt: int) -> JobLayout:
         """Make the folder of a node's job."""
@@ -133,7 +136,7 @@ class WorkerPool:
             name=f"cyto-{self._layout.run_id}-{group.name}-{group.started}",
             placement=group.placement,
             jobs=folder,
-            readable=tuple(group.readable),
+            readable=_few(group.readable),
             code=tuple(sorted(group.code)),
             gpu_ids=gpu_ids,
             threads=group.placement.resources.cpus or 1,
@@ -158,6 +161,20 @@ class WorkerPool:
 def _shared(placement: Placement) -> Placement:
     """Leave out of a placement what makes no difference to a worker."""
     return replace(placement, source="", entry="", batch_size=None, pull=None)
+
+
+def _few(paths: Iterable[str]) -> tuple[str, ...]:
+    """Name folders in place of very many files: a container takes few mounts, samples are many.
+
+    A folder right below the root is never taken for what lies in it.
+    """
+    found = set(paths)
+    while len(found) > _MOUNTS:
+        upper = {os.path.dirname(p) if p.count("/") > 2 else p for p in found}  # noqa: PTH120
+        if upper == found:
+            break
+        found = upper
+    return tuple(found)
 
 
 def _for(worker: Worker, node: Node) -> Worker:
