@@ -20,7 +20,7 @@ NAME_COLUMN = "sample"
 """The column, or key, with a sample's name; without one it is the first column."""
 # 007 and numbers of twenty digits are names
 _WHOLE = re.compile(r"-?(0|[1-9]\d{0,17})")
-_NUMBER = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d{1,2})?")
+_NUMBER = re.compile(r"-?(0|[1-9]\d{0,17})(\.\d+)?([eE][+-]?\d{1,2})?")
 
 
 @dataclass(frozen=True, kw_only=True)

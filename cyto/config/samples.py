@@ -212,7 +212,7 @@ def _placeholder_problems(config: PipelineConfig, samples: Sequence[Sample]) -> 
             for unknown in (each for each in names if each not in known):
                 hint = nearest(unknown, known, what="placeholder")
                 yield config.problem(path, f"there is no placeholder {{{unknown}}}", hint)
-            for sample in samples:
+            for sample in (each for each in samples if each.name):
                 for empty in (each for each in names if sample.values.get(each) == ""):
                     message = f"sample {sample.name!r} says nothing for {{{empty}}}"
                     yield replace(sample.place, message=message, hint=f"channels.{name} needs it")
