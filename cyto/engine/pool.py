@@ -29,6 +29,7 @@ class _Group:
     left: int = 0
     started: int = 0
     readable: set[str] = field(default_factory=set)
+    images: set[str] = field(default_factory=set)
     code: set[str] = field(default_factory=set)
     idle: list[Worker] = field(default_factory=list)
 
@@ -62,7 +63,7 @@ class WorkerPool:
                 # a channel of one file may be mapped where it lies; others pass through the store
                 channel = channels.get(source.name) if source.is_channel else None
                 if channel is not None and len(channel.files) == 1:
-                    group.readable.update(map(os.path.realpath, channel.files))
+                    group.images.update(map(os.path.realpath, channel.files))
 
     def job(self, node: Node, attempt: int) -> JobLayout:
         """Make the folder of a node's job."""
@@ -136,7 +137,7 @@ class WorkerPool:
             name=f"cyto-{self._layout.run_id}-{group.name}-{group.started}",
             placement=group.placement,
             jobs=folder,
-            readable=_few(group.readable),
+            readable=(*group.readable, *_few(group.images)),
             code=tuple(sorted(group.code)),
             gpu_ids=gpu_ids,
             threads=group.placement.resources.cpus or 1,
