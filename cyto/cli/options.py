@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from cyto.errors import Problem
+
+if TYPE_CHECKING:
+    from cyto.engine.plan import Plan
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
@@ -27,7 +30,13 @@ _PLANNING = (
         "Can be given again.",
     ),
     click.option(
-        "--only", multiple=True, metavar="NODE", help="This node and what it needs; again for more."
+        "--only",
+        multiple=True,
+        metavar="NODE",
+        help="This node and what it needs; SAMPLE/NODE for one sample; again for more.",
+    ),
+    click.option(
+        "--sample", multiple=True, metavar="NAME", help="This sample alone; again for more."
     ),
 )
 _FRESH = (
@@ -55,6 +64,14 @@ def _here() -> str:
 run_argument = click.argument("run", metavar="[RUN]", default=_here)
 output_argument = click.argument("output_dir", metavar="[OUTPUT_DIR]", default=_here)
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for a program.")
+
+
+def print_warnings(plan: Plan) -> None:
+    """Print what is odd, and which samples have faults that leave the others alone."""
+    for warning in plan.warnings:
+        click.echo(f"warning: {warning}", err=True)
+    for fault in plan.faults.values():
+        click.echo(f"error: {fault}", err=True)
 
 
 def print_problems(valid: bool, problems: Iterable[Problem]) -> None:

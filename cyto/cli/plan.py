@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cyto.cli.options import fresh_options, json_option, planning_options
+from cyto.cli.options import fresh_options, json_option, planning_options, print_warnings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -37,6 +37,7 @@ def command(
     only: tuple[str, ...],
     force: tuple[str, ...],
     since: tuple[str, ...],
+    sample: tuple[str, ...],
     mermaid: bool,
     as_json: bool,
 ) -> int:
@@ -54,10 +55,10 @@ def command(
         overrides=overrides,
         output_dir=output_dir,
         only=only,
+        sample=sample,
     )
     fresh = fresh_nodes(plan, force, since)
-    for warning in plan.warnings:
-        click.echo(f"warning: {warning}", err=True)
+    print_warnings(plan)
     if mermaid:
         click.echo(_mermaid(plan))
     elif as_json:
@@ -74,6 +75,9 @@ def _print_table(plan: Plan, standings: Mapping[str, Standing]) -> None:
     from rich.table import Table
     from rich.text import Text
 
+    from cyto.cli.plan_samples import once_per_node, print_samples
+    from cyto.engine.plan import plain_name
+
     console = Console()
     console.print(
         f"{plan.pipeline.name}: profile {plan.profile} ({plan.profile_reason}), "
@@ -82,20 +86,14 @@ def _print_table(plan: Plan, standings: Mapping[str, Standing]) -> None:
         soft_wrap=True,
     )
     table = Table(pad_edge=False)
-    for title in (
-        "node",
-        "result",
-        "task",
-        "needs",
-        "environment",
-        "launcher",
-        "resources",
-        "because of",
-    ):
+    runs = Counter(plain_name(name) for name in plan.nodes)
+    titles = ("node", "task", "needs", "environment", "launcher", "resources", "because of")
+    for title in titles[:1] + ("runs",) * bool(plan.samples) + titles[1:]:
         table.add_column(title, overflow="fold")
-    for node in plan.nodes.values():
+    for node in once_per_node(plan).values():
         table.add_row(
             node.name,
+            *([f"{runs[node.name]} ×"] if plan.samples else []),
             node.task.rpartition(".")[2],
             ", ".join(f"{key}: {source}" for key, source in node.inputs.items()) or "-",
             _environment(node),
@@ -104,11 +102,32 @@ def _print_table(plan: Plan, standings: Mapping[str, Standing]) -> None:
             _reason(node),
         )
     console.print(table)
-    width = max(map(len, standings), default=0)
-    for name, standing in standings.items():
-        style = "cyan" if standing.state == "cached" else "yellow"
-        console.print(f"{name:{width}}", Text(str(standing), style), soft_wrap=True)
+    if plan.samples:
+        print_samples(console, plan)
+    rows = _told_once(standings)
+    width = max((len(name) for name, _ in rows), default=0)
+    for (name, text), samples in rows.items():
+        style = "cyan" if text == "cached" else "yellow"
+        console.print(f"{name:{width}}", Text(text, style), _samples(samples), soft_wrap=True)
     console.print(_summary(standings), highlight=False)
+
+
+def _told_once(standings: Mapping[str, Standing]) -> dict[tuple[str, str], list[str]]:
+    """Give for each node what is said of it, and the samples that it is said of."""
+    from cyto.engine.plan import plain_name
+
+    rows: dict[tuple[str, str], list[str]] = {}
+    for name, standing in standings.items():
+        sample = name.rpartition("/")[0]
+        text = str(standing).replace(f"{sample}/", "") if sample else str(standing)
+        rows.setdefault((plain_name(name), text), []).extend([sample] if sample else [])
+    return rows
+
+
+def _samples(names: list[str]) -> str:
+    if len(names) > 3:
+        return f"({len(names)} samples)"
+    return f"({', '.join(names)})" if names else ""
 
 
 def _summary(standings: Mapping[str, Standing]) -> str:
@@ -158,6 +177,8 @@ def _facts(plan: Plan, standings: Mapping[str, Standing]) -> dict[str, Any]:
         "profile": plan.profile,
         "profile_reason": plan.profile_reason,
         "output_dir": str(plan.output_dir),
+        "samples": {name: dict(conditions) for name, conditions in plan.samples.items()},
+        "faults": {name: vars(fault) for name, fault in plan.faults.items()},
         "channels": {
             name: {"files": list(channel.files), "shape": list(channel.shape)}
             for name, channel in plan.channels.items()
@@ -182,10 +203,15 @@ def _facts(plan: Plan, standings: Mapping[str, Standing]) -> dict[str, Any]:
 
 
 def _mermaid(plan: Plan) -> str:
-    numbers = {name: f"n{i}" for i, name in enumerate([*plan.channels, *plan.nodes])}
+    from cyto.cli.plan_samples import once_per_node
+    from cyto.engine.plan import plain_name
+
+    nodes: Mapping[str, Node] = once_per_node(plan)
+    channels = dict.fromkeys(plain_name(name) for name in [*plan.channels, *plan.faults])
+    numbers = {name: f"n{i}" for i, name in enumerate([*channels, *nodes])}
     lines = ["graph TD"]
-    lines += [f'    {numbers[name]}[("{name}")]' for name in plan.channels]
-    for name, node in plan.nodes.items():
+    lines += [f'    {numbers[name]}[("{name}")]' for name in channels]
+    for name, node in nodes.items():
         lines.append(f'    {numbers[name]}["{name}<br/>{_environment(node)}"]')
         named = {source.name: source.key for source in node.inputs.values()}
         for before in dict.fromkeys([*named, *node.dependencies]):

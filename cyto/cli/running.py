@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 import cyto
+from cyto.cli.options import print_warnings
 from cyto.errors import UnavailableError
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from cyto.engine.outcomes import RunReport
     from cyto.engine.plan import Plan
 
-PLANNING = ("pipeline", "resources", "profile", "overrides", "output_dir", "only")
+PLANNING = ("pipeline", "resources", "profile", "overrides", "output_dir", "only", "sample")
 _BEGUN = {"submitted", "adopted", "node_started", "node_split", "node_finished", "run_finished"}
 _PATIENCE_S = 60.0
 _START = (
@@ -37,8 +38,7 @@ def plan_of(asked: Mapping[str, Any]) -> Plan:
 
     words = {name: asked[name] for name in PLANNING if name in asked}
     plan = make_plan(words.pop("pipeline"), **words)
-    for warning in plan.warnings:
-        click.echo(f"warning: {warning}", err=True)
+    print_warnings(plan)
     fresh_nodes(plan, asked.get("force", ()), asked.get("since", ()))
     check_plan(plan)
     return plan

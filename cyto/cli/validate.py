@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from cyto.cli.options import json_option, planning_options, print_problems
+from cyto.cli.options import json_option, planning_options, print_problems, print_warnings
 from cyto.errors import ConfigError
 
 _EPILOG = """\b
@@ -24,6 +24,7 @@ def command(
     output_dir: str | None,
     overrides: tuple[str, ...],
     only: tuple[str, ...],
+    sample: tuple[str, ...],
     as_json: bool,
 ) -> int:
     """Check a pipeline, its resources, tasks, parameters and images; runs nothing."""
@@ -37,16 +38,19 @@ def command(
             overrides=overrides,
             output_dir=output_dir,
             only=only,
+            sample=sample,
         )
     except ConfigError as error:
         if not as_json:
             raise
         print_problems(False, error.problems)
         return error.exit_code
+    code = ConfigError.exit_code if plan.faults else 0
     if as_json:
-        print_problems(True, plan.warnings)
-        return 0
-    for warning in plan.warnings:
-        click.echo(f"warning: {warning}", err=True)
-    click.echo(f"{plan.pipeline.name}: {len(plan.nodes)} nodes, all right")
-    return 0
+        print_problems(not plan.faults, [*plan.faults.values(), *plan.warnings])
+        return code
+    print_warnings(plan)
+    samples = f"{len(plan.samples)} samples, " if plan.samples else ""
+    end = "all right" if not plan.faults else f"{len(plan.faults)} channels of samples have faults"
+    click.echo(f"{plan.pipeline.name}: {samples}{len(plan.nodes)} nodes, {end}")
+    return code

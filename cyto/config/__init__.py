@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from cyto.config.profiles import choose_profile, placement_from_execution_config, placements
     from cyto.config.references import Reference, parse_reference
     from cyto.config.resources import ResourcesConfig, companion, load_resources, resources_for
+    from cyto.config.samples import Sample, read_samples, varying_channels
     from cyto.config.schemas import schema, write_schemas
     from cyto.config.source import Source, read_source
 
@@ -23,6 +24,7 @@ _HOME = {
     "PipelineConfig": "pipeline",
     "Reference": "references",
     "ResourcesConfig": "resources",
+    "Sample": "samples",
     "Source": "source",
     "Task": "pipeline_model",
     "choose_profile": "profiles",
@@ -33,9 +35,11 @@ _HOME = {
     "parse_reference": "references",
     "placement_from_execution_config": "profiles",
     "placements": "profiles",
+    "read_samples": "samples",
     "read_source": "source",
     "resources_for": "resources",
     "schema": "schemas",
+    "varying_channels": "samples",
     "write_schemas": "schemas",
 }
 
@@ -45,6 +49,7 @@ __all__ = [
     "PipelineConfig",
     "Reference",
     "ResourcesConfig",
+    "Sample",
     "Source",
     "Task",
     "choose_profile",
@@ -55,9 +60,11 @@ __all__ = [
     "parse_reference",
     "placement_from_execution_config",
     "placements",
+    "read_samples",
     "read_source",
     "resources_for",
     "schema",
+    "varying_channels",
     "write_schemas",
 ]
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import re
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cyto.config.marks import KeyPath, dotted
 from cyto.config.paths import expanded
 from cyto.config.pipeline_model import SHAPES
+from cyto.config.placeholders import escaped
 from cyto.config.translation import keys_of, received, shape_at, unknown_key
 from cyto.config.yaml_reader import read_yaml
 from cyto.errors import ConfigError, Problem, nearest
@@ -51,7 +55,8 @@ def _apply(source: Source, text: str) -> Source:
     path = tuple(key.strip().split("."))
     source = _opened(source, path)
     where = _addressed(source, path, origin)
-    return source.replaced(where, _value(where, raw, origin), origin)
+    template = path[0] == "channels" and source.data.get("samples") is not None
+    return source.replaced(where, _value(where, raw, origin, template), origin)
 
 
 def _opened(source: Source, path: tuple[str, ...]) -> Source:
@@ -114,11 +119,13 @@ def _fault(message: str, hint: str, found: KeyPath, part: str, origin: str) -> C
     return ConfigError([Problem(message, hint, file=origin, path=dotted((*found, part)))])
 
 
-def _value(path: KeyPath, raw: str, origin: str) -> JSON:
-    if path == ("output_dir",) or (path[0] == "channels" and path[2:] == ("path",)):
+def _value(path: KeyPath, raw: str, origin: str, template: bool) -> JSON:
+    if path == ("output_dir",) or (path == ("samples",) and not raw.lstrip().startswith("[")):
         return _from_here(raw)
-    if path[0] == "channels" and len(path) == 2 and not raw.lstrip().startswith("{"):
-        return _from_here(raw)
+    if path[0] == "channels" and path[2:] == ("path",):
+        return _from_here(raw, template)
+    if path[0] == "channels" and len(path) == 2 and not _is_mapping(raw):
+        return _from_here(raw, template)
     try:
         value, _ = read_yaml(raw, origin)
     except ConfigError as error:
@@ -127,9 +134,19 @@ def _value(path: KeyPath, raw: str, origin: str) -> JSON:
         ) from error
     if path[0] == "channels" and len(path) == 2 and isinstance(value, dict):
         given = value.get("path")
-        return {**value, "path": _from_here(given)} if isinstance(given, str) else value
+        return {**value, "path": _from_here(given, template)} if isinstance(given, str) else value
     return value
 
 
-def _from_here(path: str) -> str:
-    return str(expanded(path).absolute()) if path else path
+def _is_mapping(raw: str) -> bool:
+    """Tell ``{path: a.tif}`` from a path, which may begin with a placeholder."""
+    return raw.lstrip().startswith("{") and not re.match(r"\s*\{[^{}:]*\}.", raw)
+
+
+def _from_here(path: str, template: bool = False) -> str:
+    """Make a path absolute; in a *template* the folder's own braces are no placeholders."""
+    given = expanded(path)
+    if not path or given.is_absolute():
+        return str(given) if path else path
+    here = str(Path.cwd())
+    return os.path.join(escaped(here) if template else here, given)  # noqa: PTH118 - keeps text

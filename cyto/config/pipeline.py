@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, cast
 from cyto.config.overrides import overridden
 from cyto.config.paths import expanded
 from cyto.config.pipeline_model import SHAPES, Channel, Pipeline, Task
-from cyto.config.references import check_names, check_references
+from cyto.config.references import check_collect, check_names, check_references
 from cyto.config.source import Source, read_source
 from cyto.config.translation import keys_of, validated
 from cyto.errors import ConfigError, Problem
@@ -72,6 +72,12 @@ class PipelineConfig:
         """Give the absolute path (or glob) of a channel's images."""
         return self.resolve(self.channels[name].path)
 
+    def channel_key(self, name: str, key: str) -> KeyPath:
+        """Give the path of a channel's *key*: of the channel where it is a path alone."""
+        written = self.source.data.get("channels")
+        mapping = isinstance(written, dict) and isinstance(written.get(name), dict)
+        return ("channels", name, key) if mapping else ("channels", name)
+
     def problem(self, path: KeyPath, message: str, hint: str = "", *, key: bool = False) -> Problem:
         """Make a `Problem` at a key path, for what is found out later.
 
@@ -108,8 +114,8 @@ def load_pipeline(path: str | Path, overrides: Iterable[str] = ()) -> PipelineCo
     ------
     ConfigError
         All that is wrong, in the order of the file, each with line, column, key path and the
-        nearest valid key. Not looked at here: whether modules, parameters and images exist,
-        what tasks make, and cycles.
+        nearest valid key. Not looked at here: whether modules, parameters, samples and images
+        exist, what tasks make, and cycles.
     """
     source = read_source(path, "pipeline")
     if is_legacy(source):
@@ -117,9 +123,8 @@ def load_pipeline(path: str | Path, overrides: Iterable[str] = ()) -> PipelineCo
     if "execution_configs" in source.data and "tasks" not in source.data:
         raise ConfigError([source.problem(("execution_configs",), *_RESOURCES, key=True)])
     source = overridden(source, overrides)
-    model = validated(
-        Pipeline, source, SHAPES, checks=(check_names, check_references), hint=_advice
-    )
+    checks = (check_names, check_references, check_collect)
+    model = validated(Pipeline, source, SHAPES, checks=checks, hint=_advice)
     return PipelineConfig(model=model, source=source)
 
 

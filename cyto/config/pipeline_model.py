@@ -105,6 +105,37 @@ Inputs = Annotated[
 ]
 
 
+Condition = (
+    Annotated[
+        Annotated[Text, Tag("<text>")]
+        | Annotated[int, Tag("<int>")]
+        | Annotated[float, Field(allow_inf_nan=False), Tag("<float>")]
+        | Annotated[bool, Tag("<bool>")],
+        one_of("text, a number, true or false"),
+    ]
+    | None
+)
+OneSample = Annotated[
+    Annotated[Text, Tag("<text>")]
+    | Annotated[int, Tag("<int>")]
+    | Annotated[dict[Text, Condition], Tag("<map>")],
+    one_of("a sample's name, or a mapping with sample and its conditions"),
+]
+Samples = Annotated[
+    Annotated[Text, Tag("<text>")]
+    | Annotated[
+        tuple[OneSample, ...],
+        Field(
+            strict=False,
+            min_length=1,
+            examples=[[{"sample": "a1", "treatment": "control"}]],
+        ),
+        Tag("<list>"),
+    ],
+    one_of("a glob, the path of a CSV file, or a list of samples"),
+]
+
+
 class Output(Strict):
     """How results are exported for people."""
 
@@ -148,6 +179,11 @@ class Task(Strict):
     retries: int = Field(
         default=0, ge=0, le=100, description="How often to try again after a failure."
     )
+    collect: bool = Field(
+        default=False,
+        description="With samples: run once and get the tables of all samples, joined, with the "
+        "columns `sample` and each condition in front.",
+    )
 
 
 def _free(name: str) -> str:
@@ -160,6 +196,12 @@ class Pipeline(Strict):
     """What to compute: channels and a graph of tasks."""
 
     description: str = Field(default="", description="For people.")
+    samples: Samples | None = Field(
+        default=None,
+        description="Run the pipeline once per sample: a glob (each match is one), a CSV file (a "
+        "row is one, columns are conditions), or a list. Paths of channels hold the placeholders "
+        "{sample}, {path} (the glob's match) and {COLUMN}.",
+    )
     channels: Annotated[dict[Name, AnyChannel], blank(dict)] = Field(
         default_factory=dict, description="Name of each channel and where its images are."
     )

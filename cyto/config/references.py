@@ -83,6 +83,22 @@ def check_references(source: Source) -> list[Problem]:
     return problems
 
 
+def check_collect(source: Source) -> list[Problem]:
+    """Find nodes that collect where there are no samples."""
+    if source.data.get("samples") is not None:
+        return []
+    return [
+        source.problem(
+            ("tasks", name, "collect"),
+            "collects the tables of all samples, and the pipeline has no 'samples'",
+            "write samples: at the top of the pipeline, or leave collect out",
+            key=True,
+        )
+        for name, task in _mapping(source, "tasks").items()
+        if isinstance(task, dict) and task.get("collect") is True
+    ]
+
+
 def _mapping(source: Source, key: str) -> dict[str, JSON]:
     value = source.data.get(key)
     return value if isinstance(value, dict) else {}

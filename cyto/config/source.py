@@ -119,7 +119,7 @@ def read_source(path: str | Path, what: str = "pipeline") -> Source:
     """
     where = expanded(path)
     file = str(where)
-    data, marks = read_yaml(_text(where, what), file)
+    data, marks = read_yaml(read_text(where, what), file)
     if data is None:
         raise ConfigError([Problem(f"the {what} file is empty", file=file, line=1, column=1)])
     if not isinstance(data, dict):
@@ -130,7 +130,9 @@ def read_source(path: str | Path, what: str = "pipeline") -> Source:
     return Source(file, data, marks)
 
 
-def _text(path: Path, what: str) -> str:
+def read_text(path: Path, what: str) -> str:
+    """Read a text file in UTF-8; raises as `read_source` does."""
+
     def fail(message: str, hint: str = "") -> ConfigError:
         return ConfigError([Problem(message, hint, file=str(path))])
 
@@ -157,5 +159,7 @@ def _alike(path: Path) -> str:
     folder = path.absolute().parent
     if not folder.is_dir():
         return f"there is no folder {folder}"
-    names = [p.name for p in folder.iterdir() if p.suffix in {".yaml", ".yml"}]
-    return nearest(path.name, names, what="YAML file") if names else ""
+    endings = {".yaml", ".yml"} if path.suffix != ".csv" else {".csv"}
+    names = [p.name for p in folder.iterdir() if p.suffix in endings]
+    what = "CSV file" if ".csv" in endings else "YAML file"
+    return nearest(path.name, names, what=what) if names else ""

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Optional
 
 from cyto.errors import TaskInputError
 from cyto.task import Param, PipelineTask, Port
+from cyto.task.ports import refuse_samples
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -108,6 +109,7 @@ class ContactEvents(PipelineTask):
     def _check(self, pairs: Any) -> None:
         """Check that each pair is listed once per frame, with a distance where one is needed."""
         task, key = type(self).__name__, "dataframe"
+        refuse_samples(pairs, task, key)
         self._require_finite(pairs, "frame")
         if self.max_distance_px is not None and "distance_px" in pairs:
             self._require_finite(pairs, "distance_px")

@@ -100,7 +100,8 @@ class BatchLayout:
 class RunLayout:
     """The files of one run in its output folder.
 
-    People find ``logs/`` and one folder per exported node there; ``.cyto/`` is ours.
+    People find ``logs/`` and one folder per exported node there; ``.cyto/`` is ours. A node of one
+    of many samples is named ``<sample>/<node>``, so that its files lie in a folder of its sample.
     """
 
     output_dir: Path

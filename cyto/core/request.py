@@ -19,11 +19,14 @@ class Ref:
         ``image``, ``label``, ``dataframe``, ``network``, ``value`` or ``file``.
     format
         ``npy``; ``array`` (raw bytes of a file at *offset*, with *dtype*, *shape*, *strides*);
-        ``arrow``, ``parquet``; ``json``; ``file``; ``inline`` (*value* itself).
+        ``arrow``, ``parquet``; ``json``; ``file``; ``inline`` (*value* itself); ``collected``
+        (tables joined, one below the other).
     path
-        Path of the file; ``None`` for ``inline``.
+        Path of the file; ``None`` for ``inline`` and ``collected``.
     value
-        The value of an ``inline`` reference.
+        The value of an ``inline`` reference; of a ``collected`` one a list with, for each table,
+        ``ref`` (as `to_json` gives it) and ``columns``, name and value of those put before its
+        own.
     dtype, shape, strides, offset
         NumPy's dtype string, shape, strides (bytes) and position (bytes) of an array;
         dtype and shape are filled in for ``npy`` too, so that nobody must open the file to know.
@@ -62,7 +65,11 @@ class Ref:
         return cls(**values)
 
     def moved(self, move: Callable[[str], str]) -> Ref:
-        """Give the same reference with its path mapped by *move*."""
+        """Give the same reference with its path, or those of all its tables, mapped by *move*."""
+        if self.format == "collected" and isinstance(self.value, list):
+            parts: list[Any] = self.value
+            refs = [Ref.from_json(part["ref"]).moved(move).to_json() for part in parts]
+            return replace(self, value=[{**p, "ref": r} for p, r in zip(parts, refs)])
         return self if self.path is None else replace(self, path=move(self.path))
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from cyto.core.units import format_memory
-from cyto.engine.plan import Node, Plan
+from cyto.engine.plan import Node, Plan, plain_name
 from cyto.errors import UnavailableError
 from cyto.runners.building import how_to_build
 from cyto.runners.environment import Environment, get_environment
@@ -33,7 +33,8 @@ def _faults(plan: Plan) -> Iterator[str]:
     machine = this_machine()
     checked: dict[tuple[object, ...], str] = {}
     clusters: dict[tuple[tuple[str, str], ...], str] = {}
-    for node in plan.nodes.values():
+    # a node is the same for every sample: a thousand of them are checked once
+    for node in {plain_name(node.name): node for node in plan.nodes.values()}.values():
         placement = node.placement
         if placement.launcher == "local":
             yield from _too_much(node, machine)
@@ -176,4 +177,4 @@ def _extra(task: str) -> str:
 def _said(node: Node, message: str, hint: str) -> str:
     place = node.placement.source
     where = f"{place}: " if place else ""
-    return f"{where}node {node.name!r}: {message}" + (f"\n    {hint}" if hint else "")
+    return f"{where}node {plain_name(node.name)!r}: {message}" + (f"\n    {hint}" if hint else "")

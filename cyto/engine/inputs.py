@@ -11,9 +11,10 @@ from pathlib import Path
 from cyto._typing import JSON
 from cyto.core.layout import digest_memory
 from cyto.core.request import Ref
+from cyto.engine.collecting import collect
 from cyto.engine.plan import Node, Source
 from cyto.engine.store import Entry
-from cyto.errors import TaskInputError
+from cyto.errors import ConfigError, Problem, TaskInputError
 from cyto.io.channels import Channel, channel_digest, materialize
 from cyto.task.ports import CARRIED_KEYS
 
@@ -43,14 +44,27 @@ class ChannelReader:
     Uncompressed files are referred to where they lie; others are decoded into the store.
     """
 
-    def __init__(self, channels: Mapping[str, Channel], folder: Path) -> None:
-        self._channels = channels
+    def __init__(
+        self,
+        channels: Mapping[str, Channel],
+        folder: Path,
+        faults: Mapping[str, Problem] | None = None,
+    ) -> None:
+        self._channels, self._faults = channels, faults or {}
         self._folder = folder
         self._locks = {name: threading.Lock() for name in channels}
         self._known: dict[str, tuple[Ref, str]] = {}
 
     def read(self, name: str) -> tuple[Ref, str]:
-        """Give a channel's reference and the digest of its pixels."""
+        """Give a channel's reference and the digest of its pixels.
+
+        Raises
+        ------
+        ConfigError
+            The plan says that the channel has a fault.
+        """
+        if name in self._faults:
+            raise ConfigError([self._faults[name]])
         with self._locks[name]:
             if name not in self._known:
                 channel, digest = self._channels[name], self.digest(name)
@@ -72,7 +86,7 @@ class ChannelReader:
         known: dict[str, JSON] = {
             "pixel_size_um": channel.pixel_size_um,
             "frame_interval_s": channel.frame_interval_s,
-            "channel": name,
+            "channel": channel.spec.name,
         }
         return {key: value for key, value in known.items() if value is not None}
 
@@ -84,6 +98,8 @@ def gather(node: Node, entries: Mapping[str, Entry], channels: ChannelReader) ->
     ------
     TaskInputError
         A plain class did not make the key that is asked for; the inputs' calibrations differ.
+    NoSampleLeftError
+        It collects, and no sample succeeded.
     """
     refs: dict[str, Ref] = {}
     digests: dict[str, str] = {}
@@ -92,6 +108,9 @@ def gather(node: Node, entries: Mapping[str, Entry], channels: ChannelReader) ->
         if source.is_channel:
             refs[key], digests[key] = channels.read(source.name)
             contexts[source] = channels.context(source.name)
+            continue
+        if source.members:
+            refs[key], digests[key], contexts[source] = collect(node, key, entries)
             continue
         entry = entries[source.name]
         if source.key not in entry.outputs:

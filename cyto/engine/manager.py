@@ -105,7 +105,8 @@ class TaskManager:
         layout = RunLayout(self._plan.output_dir, self._run_id)
         started = time.monotonic()
         with RunLock(layout.lock), self._signals():
-            layout.logs.mkdir(parents=True, exist_ok=True)
+            for folder in {layout.logs, *(layout.log(n).parent for n in self._plan.nodes)}:
+                folder.mkdir(parents=True, exist_ok=True)
             record = RunRecord(layout.record, self._listeners)
             try:
                 record.write("run_started", **self._facts(self._run_id))
@@ -143,11 +144,12 @@ class TaskManager:
             {name: None if _elsewhere(n) else n.placement.resources for name, n in nodes.items()},
             machine,
             self._jobs,
+            soft={name: node.soft for name, node in nodes.items() if node.soft},
         )
         done: SimpleQueue[_End] = SimpleQueue()
         pool = WorkerPool(nodes.values(), self._plan.channels, layout, machine)
         results = Results(layout, Store(layout.store))
-        channels = ChannelReader(self._plan.channels, layout.store)
+        channels = ChannelReader(self._plan.channels, layout.store, self._plan.faults)
         maker = JobMaker(layout, results, channels, record, self._fresh)
         local = LocalRunner(layout, maker, results, pool, record, self._stop)
         cluster = None
@@ -235,7 +237,7 @@ class TaskManager:
                 NodeReport(
                     node=name,
                     outcome=Outcome.CANCELLED if cancelled else Outcome.SKIPPED,
-                    message=f"needs {report.node}, which {report.outcome.value}"
+                    message=f"needs {report.node}, which {_ended(report.outcome)}"
                     if not cancelled
                     else "was not started",
                 ),
@@ -290,6 +292,7 @@ class TaskManager:
             "folder": str(Path.cwd()),
             "asked": self._asked,
             "only": list(plan.only),
+            "samples": {name: dict(given) for name, given in plan.samples.items()},
             "nodes": {
                 name: {
                     "task": node.task,
@@ -305,3 +308,8 @@ class TaskManager:
                 for name, node in plan.nodes.items()
             },
         }
+
+
+def _ended(outcome: Outcome) -> str:
+    """Say after "which" how a node ended."""
+    return "failed" if outcome is Outcome.FAILED else f"was {outcome.value}"

@@ -14,15 +14,44 @@ from cyto.io.channels import Channel
 from cyto.task import Port
 
 
+def sample_name(sample: str, name: str) -> str:
+    """Name what a node or channel is for one sample: ``<sample>/<name>``."""
+    return f"{sample}/{name}"
+
+
+def plain_name(name: str) -> str:
+    """Give the name that the pipeline file has for a node or channel of a plan."""
+    return name.rpartition("/")[2]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Member:
+    """One sample's part of a collected input.
+
+    Parameters
+    ----------
+    sample, node
+        The sample, and its node that makes the table.
+    conditions
+        What the user says of the sample: names and values, in the user's order.
+    """
+
+    sample: str
+    node: str
+    conditions: tuple[tuple[str, JSON], ...] = ()
+
+
 @dataclass(frozen=True, kw_only=True)
 class Source:
     """Where an input comes from: a channel, or a node's output.
 
-    *key* is the output's key; empty for a channel.
+    *key* is the output's key; empty for a channel. With *members* it is the tables of all samples
+    joined, and *name* the node that makes each of them.
     """
 
     name: str
     key: str = ""
+    members: tuple[Member, ...] = ()
 
     @property
     def is_channel(self) -> bool:
@@ -30,7 +59,8 @@ class Source:
         return not self.key
 
     def __str__(self) -> str:
-        return self.name if self.is_channel else f"{self.name}.{self.key}"
+        of = f" of {len(self.members)} samples" if self.members else ""
+        return self.name if self.is_channel else f"{self.name}.{self.key}{of}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,13 +83,16 @@ class Node:
     Parameters
     ----------
     name, task
-        The node's name and its task's dotted path.
+        The node's name (``<sample>/<name>`` where it runs once per sample) and its task's dotted
+        path.
     params, path_params
         The parameters as the task gets them; which of them are absolute paths of files.
     inputs
         Sources by input key.
     dependencies
         Every node that must have ended before, whether an input says so or the user.
+    soft
+        Those of them that need not have succeeded: each sample's node before one that collects.
     outputs
         Declared outputs; ``None`` for a plain class, which declares nothing.
     libraries
@@ -82,6 +115,7 @@ class Node:
     path_params: tuple[str, ...] = ()
     inputs: Mapping[str, Source] = field(default_factory=dict)
     dependencies: tuple[str, ...] = ()
+    soft: tuple[str, ...] = ()
     outputs: Mapping[str, Port] | None = None
     libraries: tuple[str, ...] = ()
     framewise: bool = False
@@ -108,7 +142,12 @@ class Plan:
     nodes
         By name, each after the nodes that it depends on.
     channels
-        The channels that nodes read, by name.
+        The channels that nodes read, by name (``<sample>/<name>`` where samples differ in it).
+    samples
+        The conditions of each sample, by its name; empty where the pipeline has no samples.
+    faults
+        What is wrong with channels of single samples, by the channel's name: the nodes that read
+        them fail, all others run.
     only
         The nodes that were asked for; empty when all were.
     warnings
@@ -119,6 +158,8 @@ class Plan:
     output_dir: Path
     nodes: Mapping[str, Node]
     channels: Mapping[str, Channel] = field(default_factory=dict)
+    samples: Mapping[str, Mapping[str, JSON]] = field(default_factory=dict)
+    faults: Mapping[str, Problem] = field(default_factory=dict)
     resources: Path | None = None
     profile: str = ""
     profile_reason: str = ""

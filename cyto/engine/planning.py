@@ -3,25 +3,28 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from cyto.config import (
     PipelineConfig,
+    Sample,
     Task,
     choose_profile,
     load_pipeline,
     parse_reference,
     placements,
+    read_samples,
     resources_for,
 )
 from cyto.core.placement import Placement
-from cyto.engine.graph import ancestors, descendants, find_cycle, topological_order
-from cyto.engine.plan import Export, Node, Plan, Source
+from cyto.engine.channels import look_at_channels
+from cyto.engine.graph import descendants, find_cycle, topological_order
+from cyto.engine.plan import Export, Node, Plan, Source, plain_name
+from cyto.engine.samples import Spread, choose_samples
 from cyto.engine.tasks import Loaded, load_node
 from cyto.engine.wiring import Wiring
-from cyto.errors import ChannelError, ConfigError, Problem, nearest
-from cyto.io.channels import Channel, ChannelSpec, inspect_channel
+from cyto.errors import ConfigError, Problem, nearest
 
 
 def make_plan(
@@ -32,6 +35,7 @@ def make_plan(
     overrides: Iterable[str] = (),
     output_dir: str | Path | None = None,
     only: Iterable[str] = (),
+    sample: Iterable[str] = (),
 ) -> Plan:
     """Read, check and connect a pipeline; runs nothing and imports no tool.
 
@@ -46,13 +50,17 @@ def make_plan(
     output_dir
         Wins over the pipeline's; relative to the current folder.
     only
-        Nodes to run, with all that they need; empty for all.
+        Nodes to run, with all that they need; empty for all. With samples a plain name means the
+        node of each of them, ``<sample>/<node>`` that of one.
+    sample
+        Samples to run; empty for all.
 
     Raises
     ------
     ConfigError
         All that is wrong: unknown modules and parameters, missing inputs, cycles, images that are
-        not there, each with file, line and column.
+        not there, each with file, line and column. Images of single samples are no error while
+        there is a sample without such a fault: they are in the plan's ``faults``.
     """
     only = tuple(only)
     config = load_pipeline(pipeline, overrides)
@@ -70,24 +78,28 @@ def make_plan(
         problems += faults
     edges = _edges(config, inputs)
     problems += _cycle(config, edges)
-    wanted = ancestors(edges, _checked(only, edges, "--only") or edges)
-    channels, faults = _channels(config, wanted, inputs)
+    spread = Spread(config, edges, inputs, _samples(config, sample, problems))
+    problems += spread.check(tasks)
+    wanted = spread.wanted(only)
+    channels, broken, faults = look_at_channels(config, spread.channels(wanted))
     problems += faults
     if problems:
         raise ConfigError(config.source.ordered(problems))
-    order = [node for node in topological_order(edges) if node in wanted]
+    nodes = {
+        node: _node(config, node, tasks[node], inputs[node], edges[node], placed[node])
+        for node in topological_order(edges)
+    }
     return Plan(
         pipeline=config.file,
         resources=where.file if where.present else None,
         output_dir=Path(output_dir).absolute() if output_dir else config.output_dir,
         profile=name,
         profile_reason=reason,
-        nodes={
-            node: _node(config, node, tasks[node], inputs[node], edges[node], placed[node])
-            for node in order
-        },
+        nodes={node.name: node for node in spread.nodes(nodes, wanted)},
         channels=channels,
         only=only,
+        samples={each.name: each.conditions for each in spread.samples},
+        faults=broken,
         warnings=tuple(warnings),
     )
 
@@ -108,8 +120,31 @@ def fresh_nodes(plan: Plan, force: Iterable[str] = (), since: Iterable[str] = ()
         There is no such node in the plan.
     """
     edges = {name: node.dependencies for name, node in plan.nodes.items()}
-    alone, first = _checked(force, edges, "--force"), _checked(since, edges, "--from")
+    alone, first = _meant(force, edges, "--force"), _meant(since, edges, "--from")
     return frozenset({*alone, *descendants(edges, first)})
+
+
+def _meant(names: Iterable[str], nodes: Iterable[str], option: str) -> set[str]:
+    """Give the nodes of a plan that *names* stand for; one without a sample is that of all."""
+    found: dict[str, set[str]] = {}
+    for node in nodes:
+        found.setdefault(node, set()).add(node)
+        found.setdefault(plain_name(node), set()).add(node)
+    for name in names:
+        if name not in found:
+            hint = nearest(name, found, what="node")
+            raise ConfigError([Problem(f"there is no node {name!r}", hint, file=option)])
+    return {node for name in names for node in found[name]}
+
+
+def _samples(
+    config: PipelineConfig, names: Iterable[str], problems: list[Problem]
+) -> tuple[Sample, ...]:
+    """Read the samples; what is wrong with them is said together with *problems*."""
+    try:
+        return choose_samples(read_samples(config), names)
+    except ConfigError as error:
+        raise ConfigError(config.source.ordered([*problems, *error.problems])) from error
 
 
 def _find_users_modules(config: PipelineConfig) -> None:
@@ -160,57 +195,6 @@ def _cycle(config: PipelineConfig, edges: Mapping[str, tuple[str, ...]]) -> list
     message = f"the nodes wait for each other: {' → '.join(cycle)}"
     hint = "take one of these dependencies or inputs out"
     return [config.problem(("tasks", cycle[0]), message, hint, key=True)]
-
-
-def _checked(names: Iterable[str], nodes: Collection[str], option: str) -> list[str]:
-    names = list(names)
-    for name in names:
-        if name not in nodes:
-            hint = nearest(name, nodes, what="node")
-            raise ConfigError([Problem(f"there is no node {name!r}", hint, file=option)])
-    return names
-
-
-def _channels(
-    config: PipelineConfig, wanted: set[str], inputs: Mapping[str, Mapping[str, Source]]
-) -> tuple[dict[str, Channel], list[Problem]]:
-    """Look at the channels that nodes read; all of them, so that all problems show at once."""
-    used = {s.name for node in wanted for s in inputs[node].values() if s.is_channel}
-    channels, problems = {}, []
-    for name in config.channels:
-        if name not in used:
-            continue
-        try:
-            channels[name] = inspect_channel(_spec(config, name))
-        except ChannelError as error:
-            path = (
-                ("channels", name, error.key) if _is_mapping(config, name) else ("channels", name)
-            )
-            problems.append(config.problem(path, error.message, error.hint))
-    return channels, problems
-
-
-def _is_mapping(config: PipelineConfig, channel: str) -> bool:
-    """Tell whether a channel is written as a mapping, not as a path alone."""
-    written = config.source.data.get("channels")
-    return isinstance(written, dict) and isinstance(written.get(channel), dict)
-
-
-def _spec(config: PipelineConfig, name: str) -> ChannelSpec:
-    channel, model = config.channels[name], config.model
-    crop = channel.crop
-    spans = {} if crop is None else {"y": crop.y, "x": crop.x}
-    return ChannelSpec(
-        name=name,
-        path=str(config.channel_path(name)),
-        channel=channel.channel,
-        scene=channel.scene,
-        frames=channel.frames and (*channel.frames, None)[:3],  # type: ignore[arg-type]
-        crop={axis: span for axis, span in spans.items() if span} or None,  # type: ignore[misc]
-        axes=channel.axes,
-        pixel_size_um=channel.pixel_size_um or model.pixel_size_um,
-        frame_interval_s=channel.frame_interval_s or model.frame_interval_s,
-    )
 
 
 def _export(task: Task) -> Export | None:

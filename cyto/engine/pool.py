@@ -17,6 +17,8 @@ from cyto.runners.environment import WorkerSpec, get_environment
 from cyto.runners.machine import Machine
 from cyto.runners.worker import Worker, worker_spec
 
+_MOUNTS = 64
+
 
 @dataclass(kw_only=True)
 class _Group:
@@ -28,6 +30,7 @@ class _Group:
     started: int = 0
     readable: set[str] = field(default_factory=set)
     writable: set[str] = field(default_factory=set)
+    images: set[str] = field(default_factory=set)
     code: set[str] = field(default_factory=set)
     idle: list[Worker] = field(default_factory=list)
 
@@ -61,8 +64,9 @@ class WorkerPool:
             group.readable.update(str(node.params[name]) for name in node.path_params)
             for source in node.inputs.values():
                 # a channel of one file may be mapped where it lies; others pass through the store
-                if source.is_channel and len(channels[source.name].files) == 1:
-                    group.readable.update(map(os.path.realpath, channels[source.name].files))
+                channel = channels.get(source.name) if source.is_channel else None
+                if channel is not None and len(channel.files) == 1:
+                    group.images.update(map(os.path.realpath, channel.files))
 
     def job(self, node: Node, attempt: int, span: tuple[int, int] | None = None) -> JobLayout:
         """Make the folder of a job: a node's, or that of some frames of it."""
@@ -153,7 +157,7 @@ class WorkerPool:
             name=f"cyto-{self._layout.run_id}-{name}",
             placement=group.placement,
             jobs=folder,
-            readable=tuple(group.readable),
+            readable=(*group.readable, *_few(group.images)),
             writable=tuple(group.writable),
             code=tuple(sorted(group.code)),
             gpu_ids=gpu_ids,
@@ -180,6 +184,20 @@ def _shared(placement: Placement) -> Placement:
     return replace(
         placement, source="", entry="", batch_size=None, max_parallel=None, group=None, pull=None
     )
+
+
+def _few(paths: Iterable[str]) -> tuple[str, ...]:
+    """Name folders in place of very many files: a container takes few mounts, samples are many.
+
+    A folder right below the root is never taken for what lies in it.
+    """
+    found = set(paths)
+    while len(found) > _MOUNTS:
+        upper = {os.path.dirname(p) if p.count("/") > 2 else p for p in found}  # noqa: PTH120
+        if upper == found:
+            break
+        found = upper
+    return tuple(found)
 
 
 def _for(worker: Worker, node: Node) -> Worker:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, TypeVar
 from cyto._typing import JSON
 from cyto.core.layout import RunLayout
 from cyto.core.request import TaskResult
+from cyto.engine.collecting import NoSampleLeftError, lacking_samples, without
 from cyto.engine.export import export_entry
 from cyto.engine.outcomes import NodeReport, Outcome
 from cyto.engine.plan import Node
@@ -89,6 +90,8 @@ class Results:
         log = str(self._layout.log(node.name))
         try:
             return run()
+        except NoSampleLeftError as error:
+            return NodeReport(node=node.name, outcome=Outcome.SKIPPED, message=str(error))
         except CytoError as error:
             return NodeReport(node=node.name, outcome=Outcome.FAILED, message=str(error))
         except Exception as error:  # noqa: BLE001 - the driver goes on
@@ -102,13 +105,19 @@ class Results:
         findings = (
             export_entry(entry, self._layout.export(node.name), node.export) if node.export else ()
         )
+        lacking = lacking_samples(node, self.entries)
         report = NodeReport(
             node=node.name,
             outcome=outcome,
+            message=without(lacking, node),
             log=str(self._layout.log(node.name)),
             peak_bytes=entry.facts["peak_bytes"],
             findings=findings,
-            facts={"key": entry.key, "versions": entry.facts["versions"]},
+            facts={
+                "key": entry.key,
+                "versions": entry.facts["versions"],
+                **({"lacking": list(lacking)} if lacking else {}),
+            },
         )
         if outcome is Outcome.CACHED:
             return report

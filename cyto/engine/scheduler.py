@@ -47,6 +47,8 @@ class Scheduler:
         What there is to share.
     jobs
         At most so many nodes at once; ``None`` leaves it to the resources.
+    soft
+        For some nodes those of their dependencies that need only have ended, however.
     """
 
     def __init__(
@@ -55,7 +57,10 @@ class Scheduler:
         wanted: Mapping[str, Resources | None],
         machine: Machine,
         jobs: int | None = None,
+        *,
+        soft: Mapping[str, Iterable[str]] | None = None,
     ) -> None:
+        self._soft = {name: frozenset(before) for name, before in (soft or {}).items()}
         self._after = successors(edges)
         self._missing = {name: len(set(before)) for name, before in edges.items()}
         self._wanted = wanted
@@ -115,9 +120,7 @@ class Scheduler:
         """Note that a node succeeded: what waited for it may start."""
         self._end(name)
         for later in self._after[name]:
-            self._missing[later] -= 1
-            if not self._missing[later] and later in self._unfinished:
-                self._push(later)
+            self._met(later)
 
     def give_up(self, name: str) -> list[str]:
         """Note that a node failed; give all that depends on it, which will never run.
@@ -125,13 +128,16 @@ class Scheduler:
         Chunks of it that run are still to be released.
         """
         self._end(name)
-        lost, todo = [], list(self._after[name])
+        lost, todo = [], [name]
         while todo:
-            later = todo.pop()
-            if later in self._unfinished:
-                self._unfinished.discard(later)
-                lost.append(later)
-                todo.extend(self._after[later])
+            ended = todo.pop()
+            for later in self._after[ended]:
+                if ended in self._soft.get(later, ()):
+                    self._met(later)
+                elif later in self._unfinished:
+                    self._unfinished.discard(later)
+                    lost.append(later)
+                    todo.append(later)
         return sorted(lost, key=self._order.__getitem__)
 
     def drop(self) -> list[str]:
@@ -147,6 +153,12 @@ class Scheduler:
             self._release(name, None)
         self._split.pop(name, None)
         self._unfinished.discard(name)
+
+    def _met(self, name: str) -> None:
+        """Count one dependency of a node as met; the last one lets it start."""
+        self._missing[name] -= 1
+        if not self._missing[name] and name in self._unfinished:
+            self._push(name)
 
     def _push(self, name: str) -> None:
         heap = self._ready.setdefault(self._wanted[name], [])

@@ -13,7 +13,7 @@ from cyto.engine.changes import describe_changes
 from cyto.engine.fingerprint import identity_of, node_parts, parts_key, path_digests
 from cyto.engine.history import former_keys
 from cyto.engine.inputs import ChannelReader, gather
-from cyto.engine.plan import Node, Plan
+from cyto.engine.plan import Node, Plan, Source
 from cyto.engine.store import Entry, Store
 from cyto.errors import CytoError
 
@@ -82,7 +82,7 @@ class _Survey:
 
     def __post_init__(self) -> None:
         self.store = Store(self.layout.store)
-        self.channels = _ChannelDigests(self.plan.channels, self.layout.store)
+        self.channels = _ChannelDigests(self.plan.channels, self.layout.store, self.plan.faults)
         self.identities: dict[tuple[object, ...], str | Exception] = {}
 
     def standings(self) -> dict[str, Standing]:
@@ -96,8 +96,14 @@ class _Survey:
         }
 
     def _look(self, node: Node) -> _Look:
-        sources = [source for source in node.inputs.values() if not source.is_channel]
-        needs = tuple(dict.fromkeys(s.name for s in sources if s.name not in self.entries))
+        needs = tuple(
+            dict.fromkeys(
+                name
+                for source in node.inputs.values()
+                for name in _producers(source)
+                if name not in self.entries
+            )
+        )
         look = _Look(needs=needs)
         try:
             inputs = self._known(node, look) if needs else self._inputs(node)
@@ -127,7 +133,7 @@ class _Survey:
         for key, source in node.inputs.items():
             if source.is_channel:
                 known[key] = self.channels.read(source.name)[1]
-            elif source.name in self.entries:
+            elif not source.members and source.name in self.entries:
                 known[key] = f"{self.entries[source.name].key}.{source.key}"
         look.unknown = tuple(key for key in node.inputs if key not in known)
         return known
@@ -175,6 +181,12 @@ class _Survey:
             unknown=look.unknown,
         )
         return tuple(changes)
+
+
+def _producers(source: Source) -> list[str]:
+    if source.is_channel:
+        return []
+    return [member.node for member in source.members] or [source.name]
 
 
 class _ChannelDigests(ChannelReader):

@@ -7,6 +7,7 @@ from typing import Any
 
 from cyto._typing import TaskData
 from cyto.errors import TaskInputError
+from cyto.task.ports import refuse_samples
 
 
 def require_frame_interval(data: TaskData, task: str, because: str) -> float:
@@ -69,9 +70,22 @@ def require_finite(table: Any, names: Sequence[str], task: str, key: str) -> Non
             )
 
 
+def cell_columns(table: Any) -> list[str]:
+    """Name the columns that tell a cell: ``track_id``, of one ``sample`` where there are several.
+
+    A table that was collected of several samples has the same track ids in each of them.
+    """
+    return ["sample", "track_id"] if "sample" in table else ["track_id"]
+
+
 def require_one_row(table: Any, keys: Sequence[str], task: str, key: str) -> None:
-    """Raise `TaskInputError` where *keys* are missing in a row, or two rows share them."""
+    """Raise `TaskInputError` where *keys* are missing in a row, or two rows share them.
+
+    Also where the table was collected of several samples and *keys* do not tell them apart.
+    """
     names = list(keys)
+    if "sample" not in names:
+        refuse_samples(table, task, key)
     missing = table[names].isna().any(axis=1)
     if missing.any():
         row = int(missing.to_numpy().argmax())

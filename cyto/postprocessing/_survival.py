@@ -12,6 +12,8 @@ import lifelines.statistics
 import numpy as np
 import pandas as pd
 
+from cyto.postprocessing._checks import cell_columns
+
 CURVE = {
     "group": "str",
     "frames": "int64",
@@ -94,27 +96,27 @@ def _follow(table: pd.DataFrame, how: Settings) -> pd.DataFrame:
 
     Cells that are dead at their start, or never start, are left out.
     """
-    ordered = table.sort_values(["track_id", "frame"])
+    cell = cell_columns(table)
+    ordered = table.sort_values([*cell, "frame"])
     living = ordered["alive"].astype(bool)
-    first = ordered.groupby("track_id")["frame"].min()
-    last = ordered.groupby("track_id")["frame"].max()
-    death = ordered[~living].groupby("track_id")["frame"].min().reindex(first.index)
+    first = ordered.groupby(cell)["frame"].min()
+    last = ordered.groupby(cell)["frame"].max()
+    death = ordered[~living].groupby(cell)["frame"].min().reindex(first.index)
     start = first
     if how.start_column is not None:
         known = ordered[ordered[how.start_column].notna()]
         begun = known[known[how.start_column].astype(bool)]
-        start = begun.groupby("track_id")["frame"].min().reindex(first.index)
+        start = begun.groupby(cell)["frame"].min().reindex(first.index)
     if how.origin == "movie":
-        start = start.where(first == first.min())
+        movie = first.groupby("sample").transform("min") if "sample" in cell else first.min()
+        start = start.where(first == movie)
     followed = start.notna() & ~(death <= start)
     end = death.fillna(last)
-    lives: pd.DataFrame = pd.DataFrame(
-        {
-            "track_id": first.index[followed],
-            "start_frame": start[followed].to_numpy(),
-            "frames": (end - start)[followed].to_numpy(),
-            "died": death.notna()[followed].to_numpy(),
-        }
+    cells = first.index[followed].to_frame(index=False)
+    lives: pd.DataFrame = cells.assign(
+        start_frame=start[followed].to_numpy(),
+        frames=(end - start)[followed].to_numpy(),
+        died=death.notna()[followed].to_numpy(),
     )
     return lives
 
@@ -151,7 +153,7 @@ def _summary(name: str, table: pd.DataFrame, life: pd.DataFrame) -> tuple[Any, .
     if len(life):
         fitter = lifelines.KaplanMeierFitter().fit(life["frames"], life["died"])
         median = float(fitter.median_survival_time_)
-    left_out = table["track_id"].nunique() - len(life)
+    left_out = len(table.drop_duplicates(cell_columns(table))) - len(life)
     median = median if np.isfinite(median) else np.nan
     return name, len(life), died, len(life) - died, left_out, median
 
@@ -163,5 +165,8 @@ def _stack(parts: Mapping[str, pd.DataFrame], dtypes: Mapping[str, str]) -> pd.D
 
 
 def _typed(table: pd.DataFrame, dtypes: Mapping[str, str]) -> pd.DataFrame:
-    ordered: pd.DataFrame = table[list(dtypes)].astype(dict(dtypes))
+    columns = list(dtypes)
+    if "sample" in table:
+        columns.insert(1, "sample")
+    ordered: pd.DataFrame = table[columns].astype(dict(dtypes))
     return ordered

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Optional
 from cyto.errors import TaskInputError
 from cyto.postprocessing._checks import require_finite
 from cyto.task import Param, PipelineTask, Port
+from cyto.task.ports import refuse_samples
 
 if TYPE_CHECKING:
     from cyto._typing import TaskData
@@ -75,6 +76,7 @@ class KernelDensityEstimation(PipelineTask):
         from cyto.postprocessing._density import Grid, stack
 
         table = data["dataframe"]
+        refuse_samples(table, type(self).__name__, "dataframe")
         require_finite(table, ["frame", "y", "x"], type(self).__name__, "dataframe")
         frames, height, width = self._shape(table, data.get("image"))
         grid = Grid(height, width, self.downscale_factor)

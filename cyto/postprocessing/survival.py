@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Optional
 
 from cyto.errors import TaskInputError
 from cyto.postprocessing._checks import (
+    cell_columns,
     require_columns,
     require_finite,
     require_numbers,
@@ -25,7 +26,9 @@ class Survival(PipelineTask):
     The inputs are tables of `CellDeath`, freely named; each is a group of that name, as in
     ``inputs: {control: control_death.dataframe, treated: treated_death.dataframe}``. With
     ``group_column``, that column tells the groups instead. A cell is followed from its start to
-    its death, or, censored, to the last frame in which it is seen.
+    its death, or, censored, to the last frame in which it is seen. In a table with a column
+    ``sample``, as of a node with ``collect``, a cell is a ``track_id`` of one sample, and
+    ``group_column`` may be ``sample`` or one of its conditions.
 
     ``dataframe``, the curves, one row per group and time at which a cell died or was lost:
     ``group``, ``frames`` (since the start), ``survival``, ``lower``, ``upper`` (confidence band,
@@ -38,8 +41,8 @@ class Survival(PipelineTask):
     ``left_out`` (not followed: dead at their start, or without one), ``median_frames`` (missing
     when over half survive).
 
-    ``lifetimes``, one row per cell followed: ``group``, ``track_id``, ``start_frame``, ``frames``,
-    ``died``.
+    ``lifetimes``, one row per cell followed: ``group``, ``sample`` (where there are), ``track_id``,
+    ``start_frame``, ``frames``, ``died``.
 
     Times are in frames; beside them stand ``time_s`` and ``median_s`` where the frame interval is
     known.
@@ -51,7 +54,7 @@ class Survival(PipelineTask):
         then named ``<input>:<group>``. ``None``: each input is one.
     origin
         ``track``: time runs from the cell's first frame. ``movie``: only cells of the first frame
-        are followed, so that time is the movie's.
+        (of their sample) are followed, so that time is the movie's.
     start_column
         Time runs from the first frame in which this column is true, as ``contact`` of
         `ResultTable`; cells for which it never is are left out. ``None``: see ``origin``.
@@ -139,7 +142,7 @@ class Survival(PipelineTask):
         for key, table in tables.items():
             require_columns(table, columns, task, key, "group_column and start_column name columns")
             require_numbers(table, ["track_id", "frame", "alive"], task, key)
-            require_one_row(table, ["track_id", "frame"], task, key)
+            require_one_row(table, [*cell_columns(table), "frame"], task, key)
             require_finite(table, ["frame", "alive"], task, key)
             if self.start_column is not None:
                 # read from a file, truths with some missing are objects
@@ -154,7 +157,8 @@ class Survival(PipelineTask):
     def _split(self, key: str, table: Any) -> dict[str, Any]:
         """Part a table by the group of each cell's first row."""
         ordered = table.sort_values("frame")
-        group = ordered.groupby(ordered["track_id"])[self.group_column].transform("first")
+        cells = [ordered[name] for name in cell_columns(ordered)]
+        group = ordered.groupby(cells)[self.group_column].transform("first")
         try:
             names = sorted(group.dropna().unique())
         except TypeError as error:

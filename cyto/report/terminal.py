@@ -18,7 +18,9 @@ from rich.table import Table
 
 from cyto.core.units import format_duration, format_memory
 from cyto.engine.outcomes import Outcome, RunReport
+from cyto.engine.plan import plain_name
 from cyto.engine.record import Event
+from cyto.report.tally import Tally, summed_findings
 
 _STYLE = {
     "succeeded": "green",
@@ -43,6 +45,7 @@ class RunPrinter:
         self._tasks: dict[str, TaskID] = {}
         self._nodes: dict[str, dict[str, object]] = {}
         self._done = 0
+        self._tally: Tally | None = None
 
     def __enter__(self) -> RunPrinter:
         if self._console.is_terminal:
@@ -74,8 +77,11 @@ class RunPrinter:
 
     def _on_run_started(self, event: Event) -> None:
         self._nodes = event["nodes"]
+        samples = event.get("samples")
+        self._tally = Tally(self._nodes) if samples else None
         self._line(
-            f"run {event['run']}: {len(self._nodes)} nodes, profile {event['profile']} "
+            f"run {event['run']}: {f'{len(samples)} samples, ' if samples else ''}"
+            f"{len(self._nodes)} nodes, profile {event['profile']} "
             f"({event['profile_reason']}), output in {event['output_dir']}"
         )
         if self._progress is not None:
@@ -84,6 +90,9 @@ class RunPrinter:
     def _on_node_started(self, event: Event) -> None:
         node = event["node"]
         place = _place(self._nodes[node])
+        if self._tally is not None:
+            self._show_tally(plain_name(node), place, self._tally.total(plain_name(node)))
+            return
         if self._progress is None:
             self._line(f"  > {node}: started on {place}")
             return
@@ -136,6 +145,9 @@ class RunPrinter:
     def _on_node_finished(self, event: Event) -> None:
         self._done += 1
         node, outcome = event["node"], event["outcome"]
+        if self._tally is not None:
+            self._count(self._tally, event)
+            return
         width = len(str(len(self._nodes)))
         text = f"[{self._done:>{width}}/{len(self._nodes)}] {_SIGN[outcome]} {node}: {outcome}"
         if outcome == "succeeded":
@@ -149,17 +161,40 @@ class RunPrinter:
             if self._overall is not None:
                 self._progress.advance(self._overall)
 
+    def _show_tally(self, name: str, place: str, total: int) -> None:
+        """Show one bar for a node of all samples."""
+        if self._progress is not None and name not in self._tasks:
+            self._tasks[name] = self._progress.add_task(f"  {name}", total=total, note=place)
+
+    def _count(self, tally: Tally, event: Event) -> None:
+        """Show one end among those of many samples: failures singly, all else in sums."""
+        node, outcome = event["node"], event["outcome"]
+        name = plain_name(node)
+        if outcome == "failed" or (event["message"] and "/" not in node):
+            text = f"  {_SIGN[outcome]} {node}: {outcome}: {event['message']}"
+            self._line(text, _STYLE[outcome])
+        for line in tally.add(node, outcome):
+            self._line(f"[{self._done}/{len(self._nodes)}] {line}")
+        if self._progress is not None:
+            if name in self._tasks:
+                self._progress.advance(self._tasks[name])
+                if tally.complete(name):
+                    self._progress.remove_task(self._tasks.pop(name))
+            if self._overall is not None:
+                self._progress.advance(self._overall)
+
     def _line(self, text: str, style: str = "") -> None:
         self._console.print(escape(text), style=style, highlight=False, soft_wrap=True)
 
 
 def print_report(console: Console, report: RunReport) -> None:
     """Print what was found, then what failed, then one line that sums up."""
-    findings = [(node, found) for node in report.nodes.values() for found in node.findings]
+    every = [(node, found) for node in report.nodes.values() for found in node.findings]
+    findings = summed_findings(every, report.output_dir)
     if findings:
         table = _table("Found", "node", "what", "found")
-        for node, found in findings:
-            table.add_row(node.node, found.key, escape(found.text))
+        for name, found in findings:
+            table.add_row(name, found.key, escape(found.text))
         console.print(table)
         console.print("[bold]Files[/bold]")
         for _, found in findings:  # whole, so that they can be copied
@@ -170,6 +205,10 @@ def print_report(console: Console, report: RunReport) -> None:
         for node in failed:
             table.add_row(node.node, escape(node.message), _short(node.log))
         console.print(table)
+    for node in report.nodes.values():
+        if node.facts.get("lacking"):
+            text = f"[yellow]{node.node}[/yellow] was made {escape(node.message)}"
+            console.print(text, highlight=False, soft_wrap=True)
     console.print(_summary(report), highlight=False, soft_wrap=True)
 
 

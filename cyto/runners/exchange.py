@@ -78,6 +78,8 @@ def load(ref: Ref, *, writable: bool = False) -> Any:
     """
     if ref.format == "inline":
         return ref.value
+    if ref.format == "collected":
+        return _load_collected(ref)
     path = ref.path or ""
     if ref.format == "npy":
         return _load_npy(path, "c" if writable else "r")
@@ -262,3 +264,25 @@ def _load_table(path: str, form: str) -> Any:
         return parquet.read_table(path).to_pandas()
     with pa.memory_map(path) as source:
         return pa.ipc.open_file(source).read_all().to_pandas()
+
+
+def _load_collected(ref: Ref) -> Any:
+    """Join tables, each with its columns put in front.
+
+    A column that a table lacks is missing in its rows. An index with a name becomes a column, as
+    the same index stands in every table.
+    """
+    import pandas as pd
+
+    tables = []
+    parts: Any = ref.value
+    for part in parts:
+        table = load(Ref.from_json(part["ref"]))
+        if any(name is not None for name in table.index.names):
+            table = table.reset_index()
+        for place, (name, value) in enumerate(part["columns"].items()):
+            table.insert(place, name, value)
+        tables.append(table)
+    # empty ones hold nothing and would only change the types of the others' columns
+    full = [table for table in tables if len(table)] or tables[:1]
+    return pd.concat(full, ignore_index=True)

@@ -72,7 +72,7 @@ class World:
     ----------
     rng
         Source of every chance event.
-    size, tcells, cancer_cells, pixel_um, step_s
+    size, tcells, cancer_cells, pixel_um, step_s, killing
         See `cyto.simulation.simulate_assay`.
     """
 
@@ -84,8 +84,9 @@ class World:
         cancer_cells: int,
         pixel_um: float,
         step_s: float,
+        killing: float = 1.0,
     ) -> None:
-        self.rng, self.frame = rng, 0
+        self.rng, self.frame, self.killing = rng, 0, killing
         self.bounds = np.array(size, float)
         self.pixel_um, self.minutes = pixel_um, step_s / 60
         self.cells: list[Cell] = []
@@ -129,7 +130,7 @@ class World:
             if longest < 0 and chance < DIE_PER_FRAME:
                 self._kill(cell, frame + 1, -1)
             enough = longest >= 0 and cell.touched[longest] >= KILL_AFTER_FRAMES
-            if enough and chance < KILL_PER_FRAME:
+            if enough and chance < KILL_PER_FRAME * self.killing:
                 self._kill(cell, frame + 1, longest)
 
     def _kill(self, cell: Cell, frame: int, killer: int) -> None:

@@ -100,6 +100,7 @@ def simulate_assay(
     seed: int = 0,
     pixel_size_um: float = 0.65,
     frame_interval_s: float = 60.0,
+    killing: float = 1.0,
 ) -> Assay:
     """Simulate a killing assay with exact truth.
 
@@ -121,6 +122,8 @@ def simulate_assay(
     pixel_size_um, frame_interval_s
         Cells are sized in µm and move in µm per minute. Killing, division and death have rates
         per frame, so that short movies hold a few of each.
+    killing
+        How much likelier than usual a long contact kills; 0: T cells touch and do not kill.
 
     Returns
     -------
@@ -149,8 +152,10 @@ def simulate_assay(
     from cyto.simulation._world import World
 
     _check(frames, size, tcells, cancer_cells, pixel_size_um, frame_interval_s)
+    if not killing >= 0:
+        raise ParameterError("must be at least 0", task="sample", parameter="killing")
     motion, camera = (np.random.default_rng([seed, stream]) for stream in range(2))
-    world = World(motion, size, tcells, cancer_cells, pixel_size_um, frame_interval_s)
+    world = World(motion, size, tcells, cancer_cells, pixel_size_um, frame_interval_s, killing)
     movies = {
         name: np.zeros((frames, *size), np.uint16)
         for name in ("tcell", "cancer", "death", "tcell_labels", "cancer_labels")

@@ -10,6 +10,7 @@ from cyto.errors import CytoError
 
 if TYPE_CHECKING:
     import os
+    from collections.abc import Callable
 
     from numpy.typing import NDArray
 
@@ -83,6 +84,50 @@ def write_sample(folder: str | os.PathLike[str], assay: Assay) -> list[Path]:
         for name, columns in assay.tables.items()
     ]
     return [*images, *labels, *tables, readme]
+
+
+TREATMENTS = {"control": 0.0, "treated": 3.0}
+"""Of several samples: how much likelier than usual a T cell's contact kills."""
+
+
+def write_samples(
+    folder: str | os.PathLike[str],
+    count: int,
+    simulate: Callable[[int, float], Assay],
+    seed: int = 0,
+) -> list[Path]:
+    """Write several samples, each in its own folder, and ``samples.csv`` with their treatments.
+
+    Parameters
+    ----------
+    folder
+        Made when absent; earlier samples of the same names are replaced.
+    count
+        How many; treatments take turns.
+    simulate
+        Makes the assay of a seed and a factor on the chance to kill.
+    seed
+        Of the first sample; each has the next.
+
+    Returns
+    -------
+    The files written, ``samples.csv`` last: ``sample``, ``treatment``, ``donor``.
+
+    Raises
+    ------
+    SampleFolderError
+        A sample's folder holds something else.
+    """
+    root = Path(folder)
+    names, written, rows = list(TREATMENTS), [], ["sample,treatment,donor"]
+    for i in range(count):
+        treatment, donor = names[i % len(names)], i // len(names) + 1
+        name = f"{treatment}_{donor}"
+        written += write_sample(root / name, simulate(seed + i, TREATMENTS[treatment]))
+        rows.append(f"{name},{treatment},{donor}")
+    table = root / "samples.csv"
+    table.write_bytes(("\n".join(rows) + "\n").encode())
+    return [*written, table]
 
 
 def _check_free(root: Path) -> None:

@@ -83,6 +83,24 @@ def require_pixel_size(data: TaskData, task: str, because: str) -> float:
     return float(size)
 
 
+def refuse_samples(table: Any, task: str, key: str) -> None:
+    """Refuse a table that was collected of several samples, for a task that looks at one movie.
+
+    Raises
+    ------
+    TaskInputError
+        Its column ``sample`` has several values; frames and ids are those of other movies then.
+    """
+    if "sample" in table and table["sample"].nunique(dropna=False) > 1:
+        raise TaskInputError(
+            "holds several samples (column 'sample'), whose frames and ids belong to other movies",
+            task=task,
+            key=key,
+            hint="run this node once per sample, without collect, and collect what it makes; where "
+            "columns are named to match rows, name 'sample' too",
+        )
+
+
 def check_calibration(data: TaskData, task: str) -> None:
     """Check what travels with the data: sizes and times are above 0.
 

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from cyto.errors import TaskInputError
+from cyto.task.ports import refuse_samples
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -46,9 +47,11 @@ def read_spots(table: pd.DataFrame, task: str, *, positions: bool = True) -> Spo
     Raises
     ------
     TaskInputError
-        A column stands twice; a frame or label is no whole number or below 0; a position is no
-        finite number; a label stands twice in a frame. Shows the first such row.
+        It holds several samples; a column stands twice; a frame or label is no whole number or
+        below 0; a position is no finite number; a label stands twice in a frame. Shows the first
+        such row.
     """
+    refuse_samples(table, task, KEY)
     if not table.columns.is_unique:
         twice = sorted({str(name) for name in table.columns[table.columns.duplicated()]})
         raise TaskInputError(f"has two columns {', '.join(twice)}", task=task, key=KEY)

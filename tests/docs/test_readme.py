@@ -97,10 +97,10 @@ def test_every_shipped_pipeline_is_valid(pipeline: Path, tmp_path: Path) -> None
 
     movie = tmp_path / "movie.tif"
     tifffile.imwrite(movie, np.zeros((2, 16, 16), np.uint16), metadata={"axes": "TYX"})
-    sets = [
-        part
-        for name in load_pipeline(pipeline).channels
-        for part in ("--set", f"channels.{name}.path={movie}")
-    ]
+    config = load_pipeline(pipeline)
+    sampled = config.model.samples is not None
+    path = tmp_path / "{sample}.tif" if sampled else movie
+    sets = [part for name in config.channels for part in ("--set", f"channels.{name}.path={path}")]
+    sets += ["--set", "samples=[movie]"] if sampled else []
     done = cyto("validate", str(pipeline), *sets)
     assert done.returncode == 0, done.stderr

@@ -6,6 +6,7 @@ import subprocess
 import sysconfig
 from pathlib import Path
 
+import lifelines
 import networkx as nx
 import numpy as np
 import pandas as pd
@@ -13,6 +14,7 @@ import pytest
 import tifffile
 from scores import score
 
+from cyto.cli.main import main
 from cyto.simulation import simulate_assay, write_sample
 
 PIPELINES = Path(__file__).resolve().parents[2] / "pipelines"
@@ -140,3 +142,44 @@ def test_the_killing_assay_finds_who_killed_whom(cyto, tmp_path, seed):
     assert curve.deaths.sum() == len(found)
     network = nx.read_graphml(out / "contacts" / "network.graphml")
     assert network.number_of_edges() > 0
+
+
+def test_survival_by_treatment_over_samples(cyto, tmp_path):
+    """Four simulated movies: the curve of each treatment is that of its cells pooled."""
+    samples = tmp_path / "samples"
+    with pytest.raises(SystemExit) as ended:
+        main(["sample", str(samples), "--samples", "4", "--frames", "16", "--seed", "5"])
+    assert ended.value.code == 0
+    sets = [f"samples={samples / 'samples.csv'}"]
+    sets += [f"channels.{c}={samples}/{{sample}}/{c}.ome.tif" for c in ("cancer", "death")]
+    out = cyto("samples", *(part for each in sets for part in ("--set", each)))
+    names = ["control_1", "treated_1", "control_2", "treated_2"]
+    assert pd.read_csv(samples / "samples.csv")["sample"].tolist() == names
+
+    tables = {name: pd.read_csv(out / name / "cancer_death" / "dataframe.csv") for name in names}
+    ids = [set(table.track_id) for table in tables.values()]
+    assert set.intersection(*ids), "the same ids stand for other cells in each"
+    curve = pd.read_csv(out / "survival" / "dataframe.csv")
+    for treatment in ("control", "treated"):
+        frames, died = [], []
+        for name in names:
+            for _, cell in tables[name].groupby("track_id") if treatment in name else []:
+                dead = cell[~cell.alive].frame
+                end = dead.min() if len(dead) else cell.frame.max()
+                if end > cell.frame.min() or not len(dead):
+                    frames.append(end - cell.frame.min())
+                    died.append(len(dead) > 0)
+        fitted = lifelines.KaplanMeierFitter().fit(frames, died)
+        ours = curve[curve.group == treatment]
+        assert ours.frames.tolist() == fitted.survival_function_.index.tolist()
+        np.testing.assert_allclose(ours.survival, fitted.survival_function_.iloc[:, 0], rtol=1e-12)
+
+    summary = pd.read_csv(out / "survival" / "summary.csv").set_index("group")
+    true = dict.fromkeys(summary.index, 0)
+    for name in names:
+        true[name.partition("_")[0]] += len(pd.read_csv(samples / name / "truth" / "deaths.csv"))
+    assert true["treated"] > 3 * true["control"] + 3
+    for treatment, deaths in true.items():
+        assert abs(summary.deaths[treatment] - deaths) <= 1
+    comparison = pd.read_csv(out / "survival" / "comparison.csv")
+    assert comparison.p_value.item() < 0.01

@@ -196,3 +196,41 @@ def test_bad_input(data, params, words):
 def test_bad_parameters(params):
     with pytest.raises(ParameterError):
         Survival(**params)
+
+
+@pytest.mark.parametrize("params", [{}, {"origin": "movie"}, {"start_column": "contact"}])
+def test_cells_of_several_samples_with_the_same_ids(assays, params):
+    """Collected tables equal the same cells with ids of their own, whatever tells the groups."""
+    parts = {}
+    for number, (sample, table) in enumerate(
+        [("a", assays["many"]), ("b", assays["few"]), ("c", assays["many"])]
+    ):
+        contact = (table.track_id + table.frame) % 5 == number
+        shifted = table.frame + (3 if sample == "c" else 0)
+        parts[sample] = table.assign(sample=sample, contact=contact, frame=shifted)
+        parts[sample]["treatment"] = "y" if sample == "c" else "x"
+    together = pd.concat(parts.values(), ignore_index=True)
+    assert together.duplicated(["track_id", "frame"]).any()
+    own = together.assign(track_id=together.groupby(["sample", "track_id"]).ngroup())
+    if params == {"origin": "movie"}:  # the first frame is that of each sample
+        first = own.groupby("sample")["frame"].transform("min")
+        own = own.assign(frame=own.frame - first)
+    found = survive({"all": together}, group_column="treatment", **params)
+    wanted = survive({"all": own.drop(columns="sample")}, group_column="treatment", **params)
+    for name in ("dataframe", "comparison", "summary"):
+        pd.testing.assert_frame_equal(found[name], wanted[name])
+    lives = found["lifetimes"]
+    assert list(lives.columns) == ["group", "sample", "track_id", "start_frame", "frames", "died"]
+    assert len(lives) == len(wanted["lifetimes"])
+    assert not lives.duplicated(["sample", "track_id"]).any()
+    by_sample = survive({"all": together}, group_column="sample", **params)
+    for sample, table in parts.items():
+        alone = survive({sample: table.drop(columns="sample")}, **params)["dataframe"]
+        curve = by_sample["dataframe"].query("group == @sample").reset_index(drop=True)
+        pd.testing.assert_frame_equal(curve, alone)
+
+
+def test_a_cell_twice_in_a_sample_is_refused():
+    table = cells((0, 3, None)).assign(sample="a")
+    with pytest.raises(TaskInputError, match="more than one row for sample a, track_id 1, frame 0"):
+        survive({"c": pd.concat([table, table])}, group_column="sample")
