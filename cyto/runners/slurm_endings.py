@@ -141,6 +141,8 @@ def waiting(states: Iterable[tuple[str, JobState]]) -> str:
 
 
 _ADVICE = {
+    "policy": "a limit of your account or qos: wait for other jobs, or ask for less at a time "
+    "(max_parallel, batch_size, group, resources.time)",
     "partition": "name one that 'sinfo' lists, as resources.partition",
     "account": "name yours as resources.account, or for all nodes under 'slurm:' in the file",
     "qos": "name one that you may use as resources.qos",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import shutil
 import signal
@@ -243,9 +244,12 @@ def test_a_job_that_slurm_itself_starts_again_goes_on_where_it_was(desk: Desk) -
     assert services.until(lambda: len(followed.reports) == 1, within_s=60)
     slurm_says("scontrol", "requeue", followed.submission.job)
     told = BatchLayout(followed.submission.folder).told(0)
+    job = followed.submission.job
+    assert services.until(lambda: slurm_says("squeue", "-h", "-j", job, "-o", "%T") == "PENDING")
+    # else Slurm makes it wait for two minutes
+    slurm_says("scontrol", "update", f"jobid={job}", "starttime=now")
     starts = lambda: told.read_text(encoding="utf-8").count('"started"')  # noqa: E731
-    slurm_says("scontrol", "update", f"jobid={followed.submission.job}", "starttime=now")
-    assert services.until(lambda: starts() == 2, within_s=150), told.read_text()
+    assert services.until(lambda: starts() == 2, within_s=200), told.read_text(encoding="utf-8")
     assert len(followed.reports) == 1
     assert told.read_text(encoding="utf-8").count('"result"') == 1
     desk.slurm.cancel(followed.submission)
@@ -541,3 +545,17 @@ def test_a_probe_that_gets_no_answer_says_why(
     assert fault in seen.fault
     assert list(desk.folder.iterdir()) == []
     assert slurm_says("squeue", "-h", "--name=cyto-probe", "-o", "%T%r") in {"", "CANCELLEDNone"}
+
+
+def test_doctor_looks_at_a_compute_node(cyto: services.Cyto) -> None:
+    services.require("slurm")
+    run = cyto("doctor", "--slurm", "--partition", "short", "--option", "mem=50", "--json")
+    assert run.code == 0, run.said
+    found = {finding["name"]: finding for finding in json.loads(run.out)}
+    first = next(iter(found.values()))
+    assert first["name"].startswith("partition short, node n")
+    assert "sees this folder" in first["text"]
+    assert any(name.endswith(", apptainer") for name in found)
+    lost = cyto("doctor", "--slurm", "--partition", "shrot")
+    assert lost.code == 3
+    assert "did you mean 'short'?" in lost.said
