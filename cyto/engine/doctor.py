@@ -5,9 +5,10 @@ from __future__ import annotations
 import shutil
 import tempfile
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from cyto.core.placement import Placement
 from cyto.core.request import TaskRequest
@@ -18,6 +19,9 @@ from cyto.runners.environment import environment_names, get_environment
 from cyto.runners.machine import this_machine
 from cyto.runners.process import run
 from cyto.runners.worker import Worker, worker_spec
+
+if TYPE_CHECKING:
+    from cyto.runners.slurm_probe import Seen
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,6 +122,46 @@ def _libraries() -> Iterator[Finding]:
             fine=not lacking,
             hint="install it, or give its nodes an image that has it" if lacking else "",
         )
+
+
+def check_slurm(
+    partitions: Sequence[str], options: Mapping[str, str], folder: Path, limit_s: float
+) -> list[Finding]:
+    """Let a small job look around on a node of each partition.
+
+    Parameters
+    ----------
+    partitions
+        Their names; the cluster's default when empty.
+    options
+        More options of ``sbatch`` that the site wants.
+    folder
+        On the file system that runs will use.
+    limit_s
+        How long each job has, its time in the queue included.
+    """
+    from cyto.runners.slurm_probe import probe
+
+    found: list[Finding] = []
+    for name in partitions or [""]:
+        seen = probe(name, folder=folder, options=options, limit_s=limit_s)
+        found.extend(_seen(seen))
+    return found
+
+
+def _seen(seen: Seen) -> Iterator[Finding]:
+    where = f"partition {seen.partition}" if seen.partition else "default partition"
+    if seen.fault:
+        yield Finding(name=where, text=seen.fault, fine=False, needed=True, hint=seen.hint)
+        return
+    name = f"{where}, node {seen.node}"
+    text = f"runs pyCyto on Python {seen.python}, sees this folder"
+    yield Finding(name=name, text=text, fine=True, needed=True)
+    for environment, (fine, said) in seen.environments.items():
+        text = f"version {said}, ready" if fine else said
+        yield Finding(name=f"{name}, {environment}", text=text, fine=fine)
+    text = ", ".join(seen.gpus) or "none found (nvidia-smi names none)"
+    yield Finding(name=f"{name}, GPU", text=text, fine=bool(seen.gpus))
 
 
 def check_image(image: str, runner: str, python: tuple[str, ...]) -> list[Finding]:

@@ -15,7 +15,6 @@ import importlib
 import json
 import os
 import signal
-import sys
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -37,9 +36,9 @@ from cyto.runners.machine import oom_kills
 from cyto.runners.worker import Worker
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+def main(argv: Sequence[str]) -> int:
     """Run one element; give the exit code: 0 whenever every request has its answer."""
-    folder, element = sys.argv[1:] if argv is None else argv
+    folder, element = argv
     layout, number = BatchLayout(Path(folder)), int(element)
     if read_json(layout.submission).get("state") == WITHDRAWN:
         return 0

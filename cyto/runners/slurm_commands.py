@@ -112,7 +112,7 @@ class Commands:
                 hint="start the run on a login node of the cluster, or use another profile "
                 "(--profile local)",
             )
-        answer = self._ask("sinfo", "--noheader", "--format=%R", clusters=clusters)
+        answer = self._ask("sinfo", "--noheader", "--all", "--format=%R", clusters=clusters)
         if not answer.ok:
             raise UnavailableError(
                 f"Slurm's controller does not answer: {_words(answer)}",

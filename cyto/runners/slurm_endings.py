@@ -8,7 +8,7 @@ from pathlib import Path
 
 from cyto.core.placement import Placement
 from cyto.core.units import format_duration
-from cyto.errors import SubmissionError
+from cyto.errors import UnavailableError
 from cyto.runners.environment import Ending, memory_ending, tail
 from cyto.runners.slurm_commands import JobState
 from cyto.runners.slurm_script import job_minutes
@@ -141,6 +141,8 @@ def waiting(states: Iterable[tuple[str, JobState]]) -> str:
 
 
 _ADVICE = {
+    "policy": "a limit of your account or qos: wait for other jobs, or ask for less at a time "
+    "(max_parallel, batch_size, group, resources.time)",
     "partition": "name one that 'sinfo' lists, as resources.partition",
     "account": "name yours as resources.account, or for all nodes under 'slurm:' in the file",
     "qos": "name one that you may use as resources.qos",
@@ -157,8 +159,8 @@ _ADVICE = {
 """What to do about a refusal, by a word in it; the first that is found."""
 
 
-def advice(error: SubmissionError) -> str:
-    """Say what to do about a submission that Slurm refused."""
+def advice(error: UnavailableError) -> str:
+    """Say what to do about what Slurm refused."""
     words = error.message.lower()
     found = next((text for word, text in _ADVICE.items() if word in words), "")
     return found or error.hint or "change its resources in the resources file, or ask your site"

@@ -19,7 +19,7 @@ from cyto.errors import SubmissionError
 
 _START = (
     "import sys; del sys.path[0]; sys.path.append({folder!r}); "
-    "from cyto.runners.batch import main; sys.exit(main())"
+    "from {module} import main; sys.exit(main(sys.argv[1:]))"
 )
 _PLAIN = re.compile(r"[A-Za-z0-9_./+=:@,~ -]*")
 _GPUS = ("gres", "gpus", "gpus-per-node", "gpus-per-task", "gpus-per-socket")
@@ -41,11 +41,24 @@ def packed(requests: Sequence[_T], limit: int) -> list[list[_T]]:
     return [list(requests[a:b]) for a, b in pairwise(bounds)]
 
 
-def python_command() -> list[str]:
-    """Give the command that starts the program of a job: this Python, and none of its packages."""
+def python_command(module: str = "cyto.runners.batch") -> list[str]:
+    """Give the command that starts the program of a job: this Python, and none of its packages.
+
+    Parameters
+    ----------
+    module
+        Whose ``main`` gets the arguments that follow.
+    """
     user_site = [] if site.ENABLE_USER_SITE else ["-s"]
     folder = str(Path(cyto.__file__).resolve().parent.parent)
-    return [sys.executable, "-S", "-E", *user_site, "-c", _START.format(folder=folder)]
+    return [
+        sys.executable,
+        "-S",
+        "-E",
+        *user_site,
+        "-c",
+        _START.format(folder=folder, module=module),
+    ]
 
 
 def batch_script(
@@ -99,7 +112,7 @@ def batch_script(
     lines = [
         "#!/bin/sh",
         "# Written by pyCyto; it can be submitted again as it is: sbatch submit.sh",
-        *(f"#SBATCH {_option(option, value)}" for option, value in options),
+        *(option_line(option, value) for option, value in options),
         f"exec >>{shlex.quote(str(layout.logs))}/{element}.txt 2>&1",
         f"exec {shlex.join([*python, str(layout.folder)])} {element}",
     ]
@@ -145,7 +158,7 @@ def job_minutes(resources: Resources, requests: int) -> int:
     return math.ceil((resources.walltime_s or 0) * requests / 60)
 
 
-def _option(name: str, value: str) -> str:
+def option_line(name: str, value: str) -> str:
     """Write an option as ``sbatch`` reads it: quotes as a shell's, but a backslash escapes in them.
 
     Raises
@@ -154,10 +167,10 @@ def _option(name: str, value: str) -> str:
         The value has a line break, which ends the option.
     """
     if not value:
-        return f"--{name}"
+        return f"#SBATCH --{name}"
     if "\n" in value or "\r" in value:
         raise SubmissionError(
             f"Slurm's option --{name} cannot hold a line break: {value!r}",
             hint="write it on one line in the resources file",
         )
-    return f"--{name}={shlex.quote(value)}".replace("\\", "\\\\")
+    return f"#SBATCH --{name}={shlex.quote(value)}".replace("\\", "\\\\")

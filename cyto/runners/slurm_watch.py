@@ -73,6 +73,7 @@ class Report:
     node: str = ""
 
 
+_HURRY_S = 15.0
 Told = Callable[[Report], None]
 Said = Callable[[Submission, str], None]
 
@@ -86,6 +87,7 @@ class _Element:
     node: str = ""
     started: bool = False
     last_word: int | None = None
+    spoke_at: float = 0.0
     fault: str = ""
     state: JobState | None = None
     ended_at: float | None = None
@@ -120,8 +122,11 @@ class Watched:
 
     @property
     def asks(self) -> bool:
-        """Whether only Slurm can say how an element ended."""
-        return any(e.last_word is not None and not e.over for e in self._elements)
+        """Whether an element ended just now, and only Slurm can say how."""
+        since = time.monotonic() - _HURRY_S
+        return any(
+            e.last_word is not None and e.spoke_at > since and not e.over for e in self._elements
+        )
 
     # ------------------------------------------------------------------ its files
 
@@ -164,6 +169,7 @@ class Watched:
             element.node = line["started"]["node"] or line["started"]["host"]
         elif "ended" in line:
             element.last_word, element.fault = line["ended"], line.get("fault", "")
+            element.spoke_at = time.monotonic()
         elif line["index"] == element.answered:
             self._tell(element, TaskResult.from_json(line["result"]))
 
@@ -250,7 +256,7 @@ class Watched:
             state = state or JobState(state="FAILED")
         elif state is None or not self._final(element, state, grace_s):
             return None
-        if self.cancelled and state.state in {"CANCELLED", "UNKNOWN"}:
+        if self.cancelled:
             return Ending(reason="cancelled", message="was stopped")
         return ending_of(
             state,

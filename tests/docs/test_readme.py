@@ -12,6 +12,8 @@ import numpy as np
 import pytest
 import tifffile
 
+from cyto.config import load_pipeline, placements, resources_for
+
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```(\w+)\n(.*?)```", README, re.DOTALL)
@@ -64,6 +66,21 @@ def test_a_command_of_the_readme_runs(line: str, folder: Path) -> None:
     assert done.returncode in ({0, 3} if needs_image else {0}), done.stderr
     if done.returncode == 3:
         assert "--profile local" in done.stderr
+
+
+def test_the_clusters_file_that_the_readme_shows_means_what_it_says(folder: Path) -> None:
+    tasks = "{tcell_segmentation: {module: a.B}, area: {module: a.B, tags: [features]}}"
+    (folder / "pipeline.cluster.yaml").write_text(f"tasks: {tasks}\n", encoding="utf-8")
+    pipeline = load_pipeline(folder / "pipeline.cluster.yaml")
+    resources = resources_for(folder / "pipeline.cluster.yaml")
+    found, warnings = placements(pipeline, resources, "cluster")
+    cells, area = found["tcell_segmentation"], found["area"]
+    assert warnings == []
+    assert (cells.launcher, cells.environment, cells.max_parallel) == ("slurm", "apptainer", 8)
+    options = {"account": "lab", "time": "240", "partition": "gpu", "gres": "gpu:1"}
+    assert dict(cells.launcher_options) == options
+    assert (area.launcher, area.group, area.resources.walltime_s) == ("slurm", 50, 600)
+    assert dict(area.launcher_options) == {"account": "lab"}
 
 
 def test_the_mistake_that_the_readme_shows(folder: Path) -> None:

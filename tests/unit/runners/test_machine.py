@@ -144,3 +144,22 @@ def test_short_commands(tmp_path):
     assert run([str(tmp_path / "plain")]).code == 126
     assert run(["sleep", "60"], timeout_s=0.1).code == 124
     assert run(["printf", "\\377"]).out == "\ufffd"
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "count"),
+    [
+        ("memory.events", "low 0\nhigh 0\nmax 12\noom 2\noom_kill 3\n", 3),
+        ("memory.oom_control", "oom_kill_disable 0\nunder_oom 0\noom_kill 1\n", 1),
+        ("memory.other", "", 0),
+    ],
+)
+def test_kills_for_want_of_memory_are_counted(tmp_path, monkeypatch, name, text, count):
+    (tmp_path / name).write_text(text)
+    monkeypatch.setattr(machine, "_own_cgroup", lambda _: tmp_path)
+    assert machine.oom_kills() == count
+
+
+def test_a_machine_without_cgroups_counts_no_kills(monkeypatch):
+    monkeypatch.setattr(machine, "_own_cgroup", lambda _: None)
+    assert machine.oom_kills() == 0
