@@ -1,0 +1,74 @@
+"""What a benchmark's numbers belong to: machine, versions, commit."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+import time
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from cyto._version import VERSION
+from cyto.runners.machine import this_machine
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+LIBRARIES = (
+    "numpy", "scipy", "pandas", "pyarrow", "networkx", "scikit-image", "opencv-python-headless",
+    "numba", "lifelines", "tifffile", "xxhash", "pydantic", "torch", "cellpose", "matplotlib",
+)  # fmt: skip
+
+
+def provenance() -> dict[str, Any]:
+    """Give the machine, the versions and the commit, as JSON values."""
+    machine = this_machine()
+    return {
+        "time": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+        "cyto": VERSION,
+        **commit(),
+        "python": platform.python_version(),
+        "libraries": {name: found for name in LIBRARIES if (found := _version(name))},
+        "system": f"{platform.system()} {platform.release()} {platform.machine()}",
+        "cpu": cpu_model(),
+        "cpus": machine.cpus,
+        "cpus_of_machine": os.cpu_count(),
+        "memory_gb": round(machine.memory_bytes / 1e9, 1),
+        "gpus": list(machine.gpu_ids),
+        "load": round(os.getloadavg()[0], 2),
+        "inside": os.environ.get("APPTAINER_CONTAINER") or os.environ.get("SINGULARITY_CONTAINER"),
+    }
+
+
+def commit() -> dict[str, Any]:
+    """Give the checkout's commit, and whether files differ from it; ``None`` outside of git."""
+    head, changed = _git("rev-parse", "HEAD"), _git("status", "--porcelain")
+    return {"commit": head, "dirty": None if changed is None else bool(changed)}
+
+
+def cpu_model() -> str:
+    """Give the processor's name."""
+    try:
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine()
+
+
+def _version(name: str) -> str | None:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None
+
+
+def _git(*args: str) -> str | None:
+    try:
+        done = subprocess.run(
+            ["git", "-C", str(ROOT), *args], capture_output=True, text=True, check=False
+        )
+    except FileNotFoundError:
+        return None
+    return done.stdout.strip() if done.returncode == 0 else None
