@@ -18,6 +18,7 @@ from bench_setup import Setup, write_movie
 from cyto.simulation import simulate_assay
 
 _DIAMETER_PX = 22
+LAYERS = ("docker", "image", "inspect", "--format", "{{.RootFS.Layers}}")
 _PLAIN = """
 import time
 import numpy as np
@@ -59,10 +60,10 @@ def _ours(folder: Path, place: Place, movie: Path) -> float:
         "params": {"model_type": str(folder / "model"), "diameter": _DIAMETER_PX},
     }
     tasks = {
-        "first": {**task, "inputs": {"image": "first"}},
+        "first": {**task, "inputs": {"image": "one_frame"}},
         "all": {**task, "inputs": {"image": "movie"}, "dependencies": ["first"]},
     }
-    channels = {"movie": str(movie), "first": {"path": str(movie), "frames": [0, 1]}}
+    channels = {"movie": str(movie), "one_frame": {"path": str(movie), "frames": [0, 1]}}
     ends: dict[str, float] = {}
 
     def listen(event: dict[str, Any]) -> None:
@@ -97,7 +98,7 @@ def _model(place: Place) -> Path:
     import models
 
     layers = subprocess.run(
-        ["docker", "image", "inspect", "--format", "{{.RootFS.Layers}}", place.image],
+        [*LAYERS, place.image],
         capture_output=True,
         text=True,
         check=False,
@@ -117,7 +118,7 @@ def _train(place: Place, recipe: Path, kept: Path) -> None:
     done = subprocess.run(
         [
             *("docker", "run", "--rm", "--network", "none"),
-            *("--user", f"{os.getuid()}:{os.getgid()}", "--workdir", "/tmp"),
+            *("--user", f"{os.getuid()}:{os.getgid()}", "--workdir", "/code"),
             *(part for path, to in binds.items() for part in ("--volume", f"{path}:{to}")),
             *("--env", "PYTHONPATH=/code", "--env", "HOME=/tmp"),
             *("--entrypoint", "python3", place.image, "/recipe.py", f"/out/{kept.name}"),

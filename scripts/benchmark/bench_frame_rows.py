@@ -16,6 +16,7 @@ from bench_setup import Setup, small_movie
 from cyto.runners.machine import this_machine
 
 CHUNKS = 16
+SINFO = ("sinfo", "--noheader")
 POLL_S = 1.0
 """What one look at Slurm's queue may add to an array's time."""
 
@@ -88,9 +89,7 @@ def slurm_array(setup: Setup, folder: Path) -> Row:
 def _check_slurm() -> None:
     """Make sure that a cluster answers."""
     try:
-        done = subprocess.run(
-            ["sinfo", "--noheader"], capture_output=True, text=True, check=False, timeout=30
-        )
+        done = subprocess.run([*SINFO], capture_output=True, text=True, check=False, timeout=30)
     except FileNotFoundError as error:
         raise CannotRunError("there is no Slurm here (no program 'sinfo')") from error
     except subprocess.TimeoutExpired as error:

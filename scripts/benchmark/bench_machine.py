@@ -14,6 +14,7 @@ from cyto._version import VERSION
 from cyto.runners.machine import this_machine
 
 ROOT = Path(__file__).resolve().parent.parent.parent
+GIT = ("git", "-C", str(ROOT))
 LIBRARIES = (
     "numpy", "scipy", "pandas", "pyarrow", "networkx", "scikit-image", "opencv-python-headless",
     "numba", "lifelines", "tifffile", "xxhash", "pydantic", "torch", "cellpose", "matplotlib",
@@ -66,9 +67,7 @@ def _version(name: str) -> str | None:
 
 def _git(*args: str) -> str | None:
     try:
-        done = subprocess.run(
-            ["git", "-C", str(ROOT), *args], capture_output=True, text=True, check=False
-        )
+        done = subprocess.run([*GIT, *args], capture_output=True, text=True, check=False)
     except FileNotFoundError:
         return None
     return done.stdout.strip() if done.returncode == 0 else None

@@ -144,4 +144,3 @@ def repeated(setup: Setup, folder: Path) -> Row:
         ],
         aim=Aim(limit=1, text="≤ 1 s"),
     )
-

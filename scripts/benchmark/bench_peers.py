@@ -118,7 +118,5 @@ def entries(
         for name in names
         if python_of(name)
     ]
-    missing = {
-        name: "not installed; make bench-peers" for name in names if python_of(name) is None
-    }
+    missing = {name: "not installed; make bench-peers" for name in names if python_of(name) is None}
     return found, missing

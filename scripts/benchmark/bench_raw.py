@@ -33,9 +33,7 @@ class Place:
 
     def _docker(self, code: str, folder: Path | None, threads: int) -> list[str]:
         user = ["--user", f"{os.getuid()}:{os.getgid()}"]
-        bind = (
-            ["--mount", f"type=bind,source={folder},target={folder},readonly"] if folder else []
-        )
+        bind = ["--mount", f"type=bind,source={folder},target={folder},readonly"] if folder else []
         limit = [part for name in THREADS if threads for part in ("--env", f"{name}={threads}")]
         return [
             *("docker", "run", "--rm", *user, "--network", "none", *bind, *limit),

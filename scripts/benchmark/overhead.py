@@ -1,6 +1,6 @@
 """What the engine costs beside what it starts.
 
-    python scripts/benchmark/overhead.py                    every row, images as the tests build them
+    python scripts/benchmark/overhead.py                    every row, the tests' images
     python scripts/benchmark/overhead.py --list             which rows there are
     python scripts/benchmark/overhead.py --rows chain independent --json rows.json
     python scripts/benchmark/overhead.py --rows driver-memory --movie-megabytes 200 --runs 1

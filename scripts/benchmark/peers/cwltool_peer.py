@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 
-from protocol import Unsupported, Wish, answer, need, time_command
+from protocol import UnsupportedError, Wish, answer, need, time_command
 
 
 def time_it(wish: Wish) -> float:
     """Time the whole command."""
     if wish.sif:
-        raise Unsupported("cwltool takes Apptainer's images from a registry")
+        raise UnsupportedError("cwltool takes Apptainer's images from a registry")
     if wish.docker:
         need("docker")
     (wish.folder / "flow.cwl").write_text(json.dumps(_flow(wish)))
@@ -21,7 +21,7 @@ def time_it(wish: Wish) -> float:
 def _flow(wish: Wish) -> dict:
     names = [f"n{number}" for number in range(wish.count)]
     steps = {}
-    for name, before in zip(names, ["", *names]):
+    for name, before in zip(names, ["", *names[:-1]], strict=True):
         source = f"{before}/value" if wish.shape == "chain" and before else "value"
         steps[name] = {"run": _tool(wish), "in": {"value": source}, "out": ["value"]}
     ends = names[-1:] if wish.shape == "chain" else names

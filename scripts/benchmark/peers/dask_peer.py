@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from distributed import Client, LocalCluster
-from protocol import Unsupported, Wish, answer, check, cpus
+from protocol import UnsupportedError, Wish, answer, check, cpus
 
 
 def noop(value):
@@ -15,7 +15,7 @@ def noop(value):
 def time_it(wish: Wish) -> float:
     """Time the tasks; the cluster stands before."""
     if wish.docker or wish.sif:
-        raise Unsupported("dask starts no container for a task")
+        raise UnsupportedError("dask starts no container for a task")
     options = {"threads_per_worker": 1, "dashboard_address": None, "local_directory": wish.folder}
     with LocalCluster(n_workers=cpus(), **options) as cluster, Client(cluster) as client:
         client.submit(noop, -1).result()

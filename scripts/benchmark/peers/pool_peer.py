@@ -6,13 +6,13 @@ import multiprocessing
 import time
 from concurrent.futures import ProcessPoolExecutor
 
-from protocol import Unsupported, Wish, answer, cpus
+from protocol import UnsupportedError, Wish, answer, cpus
 
 
 def time_it(wish: Wish) -> float:
     """Time the pool's start, its tasks and its end."""
     if wish.docker or wish.sif:
-        raise Unsupported("a pool knows no containers")
+        raise UnsupportedError("a pool knows no containers")
     started = time.perf_counter()
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(cpus(), mp_context=context) as pool:

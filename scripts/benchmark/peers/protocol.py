@@ -9,9 +9,9 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from collections.abc import Callable
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Wish:
     sif: str = ""
 
 
-class Unsupported(Exception):
+class UnsupportedError(Exception):
     """The peer cannot do what was asked for."""
 
 
@@ -56,7 +56,7 @@ def answer(time_it: Callable[[Wish], float]) -> None:
         wish = Wish(shape, int(count), Path(folder), **where)
         try:
             said = {"seconds": time_it(wish)}
-        except Unsupported as error:
+        except UnsupportedError as error:
             said = {"error": str(error)}
     os.write(out, (json.dumps(said) + "\n").encode())
 
@@ -77,7 +77,7 @@ def time_command(argv: list[str], folder: Path) -> float:
     )
     elapsed = time.perf_counter() - started
     if done.returncode:
-        raise Unsupported(f"{argv[0]} exited with {done.returncode}: {_last(done.stdout)}")
+        raise UnsupportedError(f"{argv[0]} exited with {done.returncode}: {_last(done.stdout)}")
     return elapsed
 
 
@@ -89,7 +89,7 @@ def _last(text: str) -> str:
 def check(found: object, expected: object) -> None:
     """Make sure that the last node really ran."""
     if found != expected:
-        raise Unsupported(f"gave {found!r} where {expected!r} is right")
+        raise UnsupportedError(f"gave {found!r} where {expected!r} is right")
 
 
 def cpus() -> int:
@@ -100,4 +100,4 @@ def cpus() -> int:
 def need(program: str) -> None:
     """Make sure that a program is there."""
     if shutil.which(program) is None:
-        raise Unsupported(f"there is no program {program!r}")
+        raise UnsupportedError(f"there is no program {program!r}")

@@ -8,7 +8,7 @@ import time
 os.environ["NO_ET"] = "1"  # it would ask the network for news
 
 import pydra
-from protocol import Unsupported, Wish, answer, check, cpus
+from protocol import UnsupportedError, Wish, answer, check, cpus
 from pydra.engine.environments import Docker
 
 
@@ -20,9 +20,9 @@ def noop(value):
 def time_it(wish: Wish) -> float:
     """Time the workflow from its definition to its result."""
     if wish.sif:
-        raise Unsupported("pydra 0.25's Singularity takes names in a registry, no file")
+        raise UnsupportedError("pydra 0.25's Singularity takes names in a registry, no file")
     if wish.docker and wish.shape == "chain":
-        raise Unsupported("not written for containers")
+        raise UnsupportedError("not written for containers")
     started = time.perf_counter()
     flow = pydra.Workflow(name="flow", input_spec=["value"], value=0, cache_dir=wish.folder)
     value, ends = flow.lzin.value, []

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import time
 
-from protocol import Unsupported, Wish, answer, check, cpus
+from protocol import UnsupportedError, Wish, answer, check, cpus
 from redun import Scheduler, task
 from redun.config import Config
 
@@ -38,10 +39,12 @@ def chain(count):
 def time_it(wish: Wish) -> float:
     """Time one run; its database stands before."""
     if wish.sif:
-        raise Unsupported("redun has no executor for Apptainer")
+        raise UnsupportedError("redun has no executor for Apptainer")
     executors = {"default": {"type": "local", "mode": "process", "max_workers": str(cpus())}}
     if wish.docker:
         scratch = str(wish.folder / "scratch")
+        os.umask(0)  # the image's own user writes there
+        wish.folder.chmod(0o777)
         executors["docker"] = {
             "type": "docker",
             "image": wish.docker,

@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from protocol import Unsupported, Wish, answer, cpus, need, time_command
+from protocol import UnsupportedError, Wish, answer, cpus, need, time_command
 
 
 def time_it(wish: Wish) -> float:
     """Time the whole command."""
     if wish.docker:
-        raise Unsupported("Snakemake runs containers with Apptainer only")
+        raise UnsupportedError("Snakemake runs containers with Apptainer only")
     settings = [f"shape={wish.shape}", f"count={wish.count}", f"image={wish.sif}"]
     flow = str(Path(__file__).with_name("nodes.smk"))
     argv = ["snakemake", "--snakefile", flow, "--cores", str(cpus()), "--config", *settings]
