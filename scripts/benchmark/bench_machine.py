@@ -44,7 +44,34 @@ def provenance() -> dict[str, Any]:
 def commit() -> dict[str, Any]:
     """Give the checkout's commit, and whether files differ from it; ``None`` outside of git."""
     head, changed = _git("rev-parse", "HEAD"), _git("status", "--porcelain")
-    return {"commit": head, "dirty": None if changed is None else bool(changed)}
+    return {"commit": head or _head(), "dirty": None if changed is None else bool(changed)}
+
+
+def _head() -> str | None:
+    """Read the commit where there is no program git, as in many images."""
+    folder = ROOT / ".git"
+    try:
+        if folder.is_file():  # a worktree
+            folder = Path(folder.read_text().partition("gitdir:")[2].strip())
+        head = (folder / "HEAD").read_text().strip()
+        if not head.startswith("ref:"):
+            return head
+        common = folder / "commondir"
+        if common.is_file():
+            folder = folder / common.read_text().strip()
+        return _of_reference(folder, head.partition(" ")[2])
+    except OSError:
+        return None
+
+
+def _of_reference(folder: Path, name: str) -> str | None:
+    """Read a branch's commit: from a file of its own, or from the list of packed ones."""
+    if (folder / name).is_file():
+        return (folder / name).read_text().strip()
+    for line in (folder / "packed-refs").read_text().splitlines():
+        if line.endswith(f" {name}"):
+            return line.partition(" ")[0]
+    return None
 
 
 def cpu_model() -> str:

@@ -52,7 +52,7 @@ def _where(results: Mapping[str, Any]) -> str:
     launcher = results["settings"]["run"]["launcher"]
     facts = results["provenance"]
     place = "Slurm" if launcher == "slurm" else f"{facts['cpu']}, {facts['cpus']} cores"
-    return f"{place}, {'a SIF' if facts['image'] else 'bare metal'}"
+    return f"{place}, {'a SIF' if facts['image'] or facts['inside'] else 'bare metal'}"
 
 
 def _page(
@@ -131,6 +131,8 @@ def _provenance(results: Mapping[str, Any]) -> Iterator[str]:
         f"{facts['system']}, {facts['memory_gb']:g} GB, load {facts['load']:g} at the start and "
         f"{facts['load_at_end']:g} at the end."
     )
+    if facts["inside"]:
+        yield f"Run inside {facts['inside']}."
     if facts["image"]:
         yield f"Image: {facts['image']} ({facts['image_digest']})."
     yield "All measurements: measurements.csv; with versions and settings: results.json."

@@ -15,7 +15,6 @@ from bench_engine import fresh, planned, run, write_pipeline
 from bench_rows import CannotRunError
 from bench_settings import Settings
 
-from cyto.config.amounts import NeutralResources
 from cyto.core.layout import RunLayout
 from cyto.core.placement import Placement
 from cyto.engine.outcomes import RunReport
@@ -96,19 +95,12 @@ def profile(settings: Settings, place: Container, workers: int) -> dict[str, Any
         "resources": {**resources, "batch_size": settings["framewise"]["batch_size"]},
     }
     if shared["launcher"] == "slurm":
-        _at_most(chunks, workers)
+        chunks["resources"]["max_parallel"] = workers
     entries = {"default": {**shared, "resources": resources}}
     entries |= {f"long_cancer_{name}": chunks for name in CHUNKED}
     if settings["containers"]["gpus"]:
         _with_gpus(entries, settings)
     return entries
-
-
-def _at_most(entry: dict[str, Any], workers: int) -> None:
-    """Let a node have so many elements at once, in the place where the engine reads it."""
-    among_resources = "max_parallel" in NeutralResources.model_fields
-    where = entry["resources"] if among_resources else entry
-    where["max_parallel"] = workers
 
 
 def _with_gpus(entries: dict[str, Any], settings: Settings) -> None:

@@ -41,6 +41,11 @@ from bench_settings import STAGES, Settings, read_settings  # noqa: E402
 
 from cyto.errors import CytoError  # noqa: E402
 
+_NEEDS = (
+    "    pip install '.[tasks]' in this checkout, or run it in an image that has pyCyto whole, "
+    "such as cyto-gpu.sif"
+)
+
 
 def main() -> int:
     """Run the benchmark, or draw an earlier one anew."""
@@ -52,6 +57,9 @@ def main() -> int:
     except (CytoError, CannotRunError) as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code if isinstance(error, CytoError) else 3
+    except ModuleNotFoundError as error:
+        print(f"error: {sys.executable} has no module {error.name!r}\n{_NEEDS}", file=sys.stderr)
+        return 3
 
 
 def _arguments() -> argparse.Namespace:
@@ -96,13 +104,14 @@ def _run(settings: Settings) -> int:
     place = container(settings)
     facts = {**provenance(), "image": place.sif, "image_digest": place.digest()}
     folder = Path(settings["run"]["output"]).absolute() / time.strftime("%Y%m%d-%H%M%S")
-    folder.mkdir(parents=True)
-    scratch = Path(settings["run"]["scratch"] or folder)
+    scratch = Path(settings["run"]["scratch"] or folder.parent)
+    scratch.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="scratch-", dir=scratch) as work:
         scaling = Scaling(settings, place, Path(work))
         print("simulating movies, and computing all once", flush=True)
         scaling.prepare()
         measurements = scaling.measure(_say)
+    folder.mkdir()
     results = {
         "provenance": {**facts, "load_at_end": round(os.getloadavg()[0], 2)},
         "settings": settings,

@@ -110,7 +110,6 @@ def test_says_where_its_numbers_come_from(done):
     assert facts["cpus"] >= 1
     assert facts["memory_gb"] > 0
     assert facts["cpu"]
-    assert (facts["commit"] is None) == (facts["dirty"] is None)
     assert (facts["image"], facts["image_digest"]) == ("", "")
     assert results["settings"]["movies"]["size_px"] == 96
     assert "quick" not in results["settings"]
@@ -214,6 +213,15 @@ def test_a_sif_that_is_not_there_is_said_with_the_way_to_make_it(tmp_path):
     assert not (tmp_path / "out").exists()
 
 
+def test_a_run_that_cannot_start_leaves_no_folder(tmp_path):
+    config = tmp_path / "mine.toml"
+    config.write_text(SMALL + '[segmentation]\nmethod = "cellpose"\nmodel = "/no/such/model"\n')
+    ended = run("--quick", "--config", config, "--output", tmp_path / "out")
+    assert ended.returncode == 3
+    assert "CellPose" in ended.stderr
+    assert not list((tmp_path / "out").iterdir())
+
+
 def test_the_example_of_the_docs_is_valid(tmp_path, module):
     text = (ROOT / "docs" / "benchmarks.md").read_text()
     (example,) = re.findall(r"```toml\n(.*?)```", text, re.DOTALL)
@@ -229,6 +237,15 @@ def test_the_users_file_is_ignored_by_git():
     assert f"/{users}" in (ROOT / ".gitignore").read_text().splitlines()
 
 
+def test_the_commit_is_known_without_git(module, monkeypatch):
+    machine = module("bench_machine")
+    known = machine.commit()
+    if known["commit"] is None:
+        pytest.skip("not a checkout")
+    monkeypatch.setattr(machine, "GIT", ("no-such-git",))
+    assert machine.commit() == {"commit": known["commit"], "dirty": None}
+
+
 def test_profiles_say_slurm_and_the_sif(module):
     settings = module("bench_settings").read_settings()
     settings["run"]["launcher"] = "slurm"
@@ -240,7 +257,7 @@ def test_profiles_say_slurm_and_the_sif(module):
     assert entry["launcher"] == "slurm"
     assert entry["resources"]["partition"] == "short"
     assert entry["resources"]["batch_size"] == 10
-    assert {**entry, **entry["resources"]}["max_parallel"] == 4
+    assert entry["resources"]["max_parallel"] == 4
     assert entry["runner"] == "apptainer"
     assert entry["python"] == ["pixi", "run", "-e", "gpu", "python"]
     assert found["default"]["launcher"] == "slurm"
