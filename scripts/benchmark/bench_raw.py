@@ -14,6 +14,8 @@ from typing import Any
 from bench_engine import ROOT, timed
 from bench_rows import CannotRunError
 
+from cyto.runners.environment import thread_variables
+
 
 @dataclass(frozen=True, kw_only=True)
 class Place:
@@ -34,7 +36,8 @@ class Place:
     def _docker(self, code: str, folder: Path | None, threads: int) -> list[str]:
         user = ["--user", f"{os.getuid()}:{os.getgid()}"]
         bind = ["--mount", f"type=bind,source={folder},target={folder},readonly"] if folder else []
-        limit = [part for name in THREADS if threads for part in ("--env", f"{name}={threads}")]
+        variables = thread_variables(threads or None)
+        limit = [part for name in variables for part in ("--env", f"{name}={threads}")]
         return [
             *("docker", "run", "--rm", *user, "--network", "none", *bind, *limit),
             *("--entrypoint", "python3", self.image, "-c", code),
@@ -46,7 +49,6 @@ class Place:
         return ["apptainer", "exec", *privileges, *bind, self.image, "python3", "-c", code]
 
 
-THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 BARE = Place(name="bare metal", entry={"type": "baremetal"})
 
 

@@ -95,6 +95,8 @@ def what_limits(line: Sequence[Point], cpus: int | None) -> str:
     beyond = (
         f"; beyond {cpus} workers this machine has no cores" if fair[-1] is not line[-1] else ""
     )
+    if min(point.seconds for point in line) <= 0:
+        return "too short to measure"
     said = f"efficiency {last.efficiency:.0%} at {last.workers} workers"
     if last.efficiency >= GOOD:
         return f"{said}: good{beyond}"

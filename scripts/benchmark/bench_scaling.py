@@ -17,7 +17,8 @@ from bench_settings import Settings
 
 from cyto.core.layout import RunLayout
 from cyto.core.placement import Placement
-from cyto.engine.outcomes import RunReport
+from cyto.engine.outcomes import NodeReport, RunReport
+from cyto.engine.record import Event
 from cyto.runners.environment import get_environment
 
 Measurement = dict[str, Any]
@@ -84,8 +85,12 @@ def _python_of(sif: Path) -> tuple[str, ...]:
     return ()
 
 
-def profile(settings: Settings, place: Container, workers: int) -> dict[str, Any]:
-    """Give the profile that lets *workers* work at once."""
+def profile(settings: Settings, place: Container, workers: int, pieces: int = 1) -> dict[str, Any]:
+    """Give the profile that lets *workers* work at once.
+
+    On this machine the run's ``--jobs`` does that. On Slurm an array has so many elements at once,
+    and *pieces*, the nodes that are ready together, are packed into so many jobs.
+    """
     resources = {}
     if settings["run"]["launcher"] == "slurm":
         resources = {name: value for name, value in settings["slurm"].items() if value}
@@ -97,6 +102,8 @@ def profile(settings: Settings, place: Container, workers: int) -> dict[str, Any
     if shared["launcher"] == "slurm":
         chunks["resources"]["max_parallel"] = workers
     entries = {"default": {**shared, "resources": resources}}
+    if shared["launcher"] == "slurm":
+        entries["default"]["group"] = -(-pieces // workers)
     entries |= {f"long_cancer_{name}": chunks for name in CHUNKED}
     if settings["containers"]["gpus"]:
         _with_gpus(entries, settings)
@@ -161,7 +168,7 @@ class Scaling:
         with fresh(self._folder) as work:
             output = work / "output"
             self._hand_over(stage, output)
-            return self._run(output, stage.nodes, workers)
+            return self._run(output, stage.nodes, workers, stage.pieces)
 
     def _hand_over(self, stage: Stage, output: Path) -> None:
         """Give the run what others computed: all results but the stage's own, by hard links."""
@@ -174,37 +181,47 @@ class Scaling:
             for entry in target.glob(f"*/{self._keys[node]}"):
                 shutil.rmtree(entry)
 
-    def _run(self, output: Path, nodes: Sequence[str], workers: int | None) -> Measurement:
-        spans: dict[str, list[float]] = {}
+    def _run(
+        self, output: Path, nodes: Sequence[str], workers: int | None, pieces: int = 1
+    ) -> Measurement:
+        seen: dict[str, list[Event]] = {}
 
         def listen(event: dict[str, Any]) -> None:
-            if event["event"] in {"node_started", "node_finished"}:
-                spans.setdefault(event["node"], []).append(event["time"])
+            for node in event.get("nodes", ()) if event["event"] == "submitted" else ():
+                seen.setdefault(node, []).append(event)
+            if "node" in event:
+                seen.setdefault(event["node"], []).append(event)
 
         output.mkdir(parents=True, exist_ok=True)
         prepares = workers is None
-        limits = profile(self._settings, self._place, workers or self._most)
+        limits = profile(self._settings, self._place, workers or self._most, pieces)
         pipeline = write_pipeline(output, tasks(self._settings), limits, self._channels)
         plan = planned(pipeline, only=nodes, output_dir=output)
         seconds, report = run(plan, workers, listen)
         if prepares:
             self._keys = {name: node.facts["key"] for name, node in report.nodes.items()}
-        return _facts(report, spans, nodes, seconds)
+        return _facts(report, seen, nodes, seconds)
 
 
 def _facts(
-    report: RunReport, spans: dict[str, list[float]], nodes: Sequence[str], seconds: float
+    report: RunReport, seen: dict[str, list[Event]], nodes: Sequence[str], seconds: float
 ) -> Measurement:
     mine = [report.nodes[name] for name in nodes]
     cached = [node.node for node in mine if node.outcome.value == "cached"]
     if cached:
         raise CannotRunError(f"{cached[0]} was not computed but found: nothing to measure")
-    times = [time for name in nodes for time in spans[name]]
+    times = [event["time"] for name in nodes for event in seen[name]]
     return {
         "seconds": max(times) - min(times),
         "run_s": seconds,
-        "task_s": sum(node.wall_s for node in mine),
+        "task_s": sum(_task_s(node, seen[node.node]) for node in mine),
         "cpu_s": sum(node.cpu_s for node in mine),
         "peak_mb": max(node.peak_bytes for node in mine) / 1e6,
         "nodes": len(mine),
     }
+
+
+def _task_s(node: NodeReport, events: Sequence[Event]) -> float:
+    """Give how long a node's task was at work; where it was split, all its chunks together."""
+    chunks = [event["wall_s"] for event in events if event["event"] == "chunk_finished"]
+    return sum(chunks) if chunks else node.wall_s

@@ -252,7 +252,7 @@ def test_profiles_say_slurm_and_the_sif(module):
     settings["slurm"]["partition"] = "short"
     scaling = module("bench_scaling")
     place = scaling.Container(sif="/x/cyto.sif", python=("pixi", "run", "-e", "gpu", "python"))
-    found = scaling.profile(settings, place, workers=4)
+    found = scaling.profile(settings, place, workers=4, pieces=10)
     entry = found["long_cancer_segmentation"]
     assert entry["launcher"] == "slurm"
     assert entry["resources"]["partition"] == "short"
@@ -261,6 +261,7 @@ def test_profiles_say_slurm_and_the_sif(module):
     assert entry["runner"] == "apptainer"
     assert entry["python"] == ["pixi", "run", "-e", "gpu", "python"]
     assert found["default"]["launcher"] == "slurm"
+    assert found["default"]["group"] == 3
 
 
 def test_speedup_and_efficiency_are_medians_over_the_first_number_of_workers(module):
