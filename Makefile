@@ -4,13 +4,15 @@ VENV := .venv
 BIN := $(VENV)/bin
 DEMO := demo
 
-.PHONY: help demo test lint services bench clean
+.PHONY: help demo test lint services bench bench-scaling bench-peers clean
 
 help:
 	@echo "make demo   install, simulate a killing assay, run the quickstart pipeline on it"
 	@echo "make test   install the test tools, run the whole suite"
 	@echo "make lint   style, types, floors"
-	@echo "make bench  overhead of the engine beside raw docker and apptainer"
+	@echo "make bench  overhead of the engine, and time of the tasks, beside what others need"
+	@echo "make bench-scaling  the killing assay's stages with 1, 2, 4, 8 workers"
+	@echo "make bench-peers    install the engines that make bench compares with"
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' \
@@ -50,6 +52,14 @@ lint: $(VENV)/.test
 
 bench: $(VENV)/.test
 	$(BIN)/python scripts/benchmark/overhead.py
+	$(BIN)/python scripts/benchmark/tasks.py
+
+bench-scaling: $(VENV)/.test
+	$(BIN)/python scripts/benchmark/run_benchmark.py
+
+# Each in an environment of its own in pyCyto's cache folder, about 550 MB in all.
+bench-peers: $(VENV)/.demo
+	$(BIN)/python scripts/benchmark/peers/install.py
 
 clean:
 	rm -rf $(VENV) $(DEMO) build dist

@@ -38,3 +38,37 @@ class Consume(PipelineTask):
 
     def run_baremetal(self, data: Any) -> dict[str, Any]:
         return {"value": float(data["image"].sum(dtype="float64"))}
+
+
+def burn(steps: int) -> int:
+    """Keep one core busy without touching memory; give what comes out of it."""
+    value = 1
+    for _ in range(steps):
+        value = (value * 1103515245 + 12345) & 0x7FFFFFFF
+    return value
+
+
+class Burn(PipelineTask):
+    """Compute for a while for each frame, and give one pixel."""
+
+    steps: int = Param(500_000, help="how long, in steps of Python")
+    inputs: ClassVar = {"image": Port("image", "any movie")}
+    outputs: ClassVar = {"image": Port("image", "(T, 1, 1)")}
+    framewise: ClassVar = True
+
+    def run_baremetal(self, data: Any) -> dict[str, Any]:
+        import numpy as np
+
+        found = [burn(self.steps) for _ in data["image"]]
+        return {"image": np.array(found, np.float32).reshape(-1, 1, 1)}
+
+
+class Same(PipelineTask):
+    """Give a movie back, frame by frame."""
+
+    inputs: ClassVar = {"image": Port("image", "any movie")}
+    outputs: ClassVar = {"image": Port("image", "the same")}
+    framewise: ClassVar = True
+
+    def run_baremetal(self, data: Any) -> dict[str, Any]:
+        return {"image": data["image"]}
