@@ -124,9 +124,7 @@ def _trial(project: Project, wanted: Project, expected_s: float, chance: random.
     return trial
 
 
-def _attempt(
-    project: Project, expected_s: float, chance: random.Random, trial: Trial
-) -> bool:
+def _attempt(project: Project, expected_s: float, chance: random.Random, trial: Trial) -> bool:
     """Start a run and kill it; tell whether it ended before that."""
     process = project.start()
     enough = trial.kills.total() >= _MOST_KILLS

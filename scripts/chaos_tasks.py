@@ -1,4 +1,4 @@
-"""Tasks of the pipeline that ``chaos.py`` kills: small, exact, and each computation is written down.
+"""Tasks of the pipeline that ``chaos.py`` kills: small, exact, each computation written down.
 
 ``CYTO_CHAOS_LOG`` names the file that takes a line per computation. It lies outside the output
 folder, and it is a variable, not a parameter, so that it is no part of what a result is known by.

@@ -74,6 +74,7 @@ def command(
 def _run(plan: Plan, jobs: int | None, fail_fast: bool, verbose: bool) -> RunReport:
     from rich.console import Console
 
+    from cyto.engine.durability import full_disk_explained
     from cyto.engine.manager import TaskManager
     from cyto.report.follow import LogFollower
     from cyto.report.terminal import RunPrinter
@@ -84,6 +85,7 @@ def _run(plan: Plan, jobs: int | None, fail_fast: bool, verbose: bool) -> RunRep
         if verbose:
             listeners.append(stack.enter_context(LogFollower(printer.say)))  # type: ignore[arg-type]
         manager = TaskManager(plan, jobs=jobs, fail_fast=fail_fast, listeners=tuple(listeners))
+        stack.enter_context(full_disk_explained(plan.output_dir))
         return manager.run()
 
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import secrets
 from pathlib import Path
 from typing import Any
 
 from cyto.core.movie import frames
+from cyto.engine.fingerprint import file_digest
 from cyto.engine.outcomes import Finding
 from cyto.engine.plan import Export
 from cyto.engine.store import Entry
 from cyto.io.exports import export_value
+from cyto.io.leftovers import remove_leftovers
 from cyto.runners import exchange
 
 _STAMP = ".exported.json"
@@ -23,22 +26,28 @@ def export_entry(entry: Entry, folder: Path, how: Export) -> tuple[Finding, ...]
     -------
     What was found, with the path of each file.
     """
+    remove_leftovers(folder)
     stamp = folder / _STAMP
-    known = _read_stamp(stamp)
-    same = (known.get("key"), known.get("how")) == (entry.key, vars(how))
-    if same and all(_unchanged(f) for f in known["findings"]):
-        return tuple(Finding(**_finding(found)) for found in known["findings"])
-    folder.mkdir(parents=True, exist_ok=True)
-    findings = tuple(_export(entry, key, folder, how) for key in entry.outputs)
-    written = {
-        "key": entry.key,
-        "how": vars(how),
-        "findings": [{**vars(found), **_identity(Path(found.path))} for found in findings],
-    }
-    part = stamp.with_suffix(".part")
-    part.write_text(json.dumps(written), encoding="utf-8")
-    part.replace(stamp)
-    return findings
+    known, boot = _read_stamp(stamp), _boot()
+    wanted = {"key": entry.key, "how": vars(how)}
+    if not _holds(known, wanted, boot):
+        folder.mkdir(parents=True, exist_ok=True)
+        findings = [_export(entry, key, folder, how) for key in entry.outputs]
+        files = {path: _identity(Path(path)) for found in findings for path in _files(found)}
+        known = {**wanted, "files": files, "findings": [vars(found) for found in findings]}
+    if known.get("boot") != boot:
+        part = stamp.with_suffix(".part")
+        part.write_text(json.dumps({**known, "boot": boot}), encoding="utf-8")
+        part.replace(stamp)
+    return tuple(Finding(**found) for found in known["findings"])
+
+
+def _holds(known: dict[str, Any], wanted: dict[str, Any], boot: str) -> bool:
+    """Tell whether what a stamp says is what is wanted, and its files are still as it says."""
+    if "files" not in known or any(known.get(name) != value for name, value in wanted.items()):
+        return False
+    whole = known.get("boot") == boot
+    return all(_unchanged(Path(path), was, whole) for path, was in known["files"].items())
 
 
 def _export(entry: Entry, key: str, folder: Path, how: Export) -> Finding:
@@ -82,24 +91,38 @@ def _cells(labels: Any) -> str:
 
 def _read_stamp(stamp: Path) -> dict[str, Any]:
     try:
-        data: dict[str, Any] = json.loads(stamp.read_text(encoding="utf-8"))
+        data = json.loads(stamp.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
-    return data
+    return data if isinstance(data, dict) else {}
 
 
-def _identity(path: Path) -> dict[str, int]:
+def _files(found: Finding) -> list[str]:
+    beside = Path(found.path).with_suffix(".parquet")
+    return [found.path, *([str(beside)] if beside.exists() else [])]
+
+
+def _identity(path: Path) -> list[object]:
     stat = path.stat()
-    return {"size": stat.st_size, "mtime_ns": stat.st_mtime_ns}
+    return [stat.st_size, stat.st_mtime_ns, file_digest(path)]
 
 
-def _unchanged(found: dict[str, Any]) -> bool:
+def _unchanged(path: Path, was: list[object], whole: bool) -> bool:
+    """Compare a file with what it was; by its contents only when the machine went down since.
+
+    A power loss may leave a file its size and its time, and take what was in it.
+    """
     try:
-        now = _identity(Path(found["path"]))
+        stat = path.stat()
+        same = [stat.st_size, stat.st_mtime_ns] == was[:2]
+        return same and (whole or file_digest(path) == was[2])
     except OSError:
         return False
-    return now == {"size": found["size"], "mtime_ns": found["mtime_ns"]}
 
 
-def _finding(found: dict[str, Any]) -> dict[str, Any]:
-    return {name: found[name] for name in ("key", "path", "text")}
+def _boot() -> str:
+    """Name the time since this machine was last started."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    except OSError:  # not Linux: contents are always compared
+        return secrets.token_hex(8)

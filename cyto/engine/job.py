@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import threading
@@ -15,6 +16,7 @@ from cyto._typing import JSON
 from cyto.core.layout import JobLayout, RunLayout
 from cyto.core.placement import Placement
 from cyto.core.request import TaskRequest, TaskResult
+from cyto.engine.durability import full_disk_explained
 from cyto.engine.export import export_entry
 from cyto.engine.fingerprint import file_digest, node_key
 from cyto.engine.inputs import ChannelReader, Given, gather
@@ -58,11 +60,12 @@ class JobRunner:
         started = time.monotonic()
         log = str(self._layout.log(node.name))
         try:
-            report = self._run(node, gpu_ids)
+            with full_disk_explained(self._layout.output_dir):
+                report = self._run(node, gpu_ids)
         except CytoError as error:
             report = NodeReport(node=node.name, outcome=Outcome.FAILED, message=str(error))
         except Exception as error:  # noqa: BLE001 - the driver goes on
-            with open(log, "a", encoding="utf-8") as file:
+            with contextlib.suppress(OSError), open(log, "a", encoding="utf-8") as file:
                 file.write(traceback.format_exc())
             message = f"pyCyto itself failed: {type(error).__name__}: {error}"
             report = NodeReport(node=node.name, outcome=Outcome.FAILED, message=message, log=log)

@@ -30,7 +30,7 @@ class RunLock:
     def __enter__(self) -> RunLock:
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            file = open(self._path, "a+", encoding="utf-8")
+            file = open(self._path, "a+", encoding="utf-8", errors="replace")
         except OSError as error:
             raise UnavailableError(
                 f"the output folder {self._path.parent.parent} cannot be written: {error.strerror}",
@@ -48,8 +48,7 @@ class RunLock:
             ) from None
         file.truncate(0)
         mine = {"pid": os.getpid(), "host": os.uname().nodename, "since": time.strftime("%c")}
-        file.write(json.dumps(mine))
-        file.flush()
+        os.write(file.fileno(), json.dumps(mine).encode())
         self._file = file
         return self
 
@@ -64,5 +63,5 @@ def _read(text: str) -> str:
     try:
         data = json.loads(text)
         return f"pid {data['pid']} on host {data['host']}, since {data['since']}"
-    except (ValueError, KeyError):
+    except (ValueError, KeyError, TypeError):
         return "it has not said which"

@@ -119,6 +119,7 @@ class TaskManager:
         )
         pool = WorkerPool(nodes.values(), self._plan.channels, layout, machine)
         store = Store(layout.store)
+        store.sweep()
         channels = ChannelReader(self._plan.channels, layout.store)
         runner = JobRunner(layout, store, pool, channels, record, self._stop)
         limit = min(len(nodes), self._jobs or machine.cpus, machine.cpus)
@@ -133,6 +134,7 @@ class TaskManager:
                 )
         finally:
             pool.close()
+            store.close()
 
     def _loop(
         self,

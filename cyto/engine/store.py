@@ -16,6 +16,8 @@ import xxhash
 
 from cyto._typing import JSON
 from cyto.core.request import Ref
+from cyto.engine.durability import GroupCommit
+from cyto.io.leftovers import remove_leftovers
 
 _MANIFEST = "manifest.json"
 _BLOCK = 1 << 22
@@ -48,12 +50,13 @@ class Store:
 
     An entry appears by one rename, so it is there whole or not at all; its files carry checksums
     that are compared when it is first read, so that what a crash cut short, or a disk damaged, is
-    found and computed again.
+    found and computed again. Entries reach the disk within a second, and when `close` returns.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
+        self._disk = GroupCommit(folder)
 
     def path(self, key: str) -> Path:
         """Name the folder of an entry."""
@@ -114,7 +117,28 @@ class Store:
             if not (folder / _MANIFEST).exists():
                 raise
             shutil.rmtree(out, ignore_errors=True)
+        self._disk.note()
         return _entry(key, folder, manifest)
+
+    def sweep(self) -> None:
+        """Remove what runs that were killed left half done; only while the run's lock is held."""
+        for aside in self.folder.glob(".discard-*"):
+            shutil.rmtree(aside, ignore_errors=True)
+        for channel in self.folder.glob("channels/*"):
+            remove_leftovers(channel)
+
+    def close(self) -> None:
+        """Publish no more; return when all that was published or exported is on the disk.
+
+        Raises
+        ------
+        UnavailableError
+            The disk did not take it.
+        """
+        try:
+            self._disk.flush()
+        finally:
+            self._disk.close()
 
     def _discard(self, folder: Path) -> None:
         """Take a damaged entry out of the way in one step, then remove it."""
