@@ -123,6 +123,10 @@ class UnavailableError(CytoError):
         return f"{self.message}\n    {self.hint}" if self.hint else self.message
 
 
+class SubmissionError(UnavailableError):
+    """Slurm refused a job; the message keeps Slurm's own words."""
+
+
 class RunLockedError(UnavailableError):
     """Another run works in the same output folder."""
 

@@ -44,6 +44,56 @@ class JobLayout:
 
 
 @dataclass(frozen=True)
+class BatchLayout:
+    """The files of one submission to a cluster, on a file system that its nodes share."""
+
+    folder: Path
+
+    @property
+    def script(self) -> Path:
+        """What was submitted; it can be submitted again."""
+        return self.folder / "submit.sh"
+
+    @property
+    def submission(self) -> Path:
+        """Under which name, and as which job."""
+        return self.folder / "submission.json"
+
+    @property
+    def batch(self) -> Path:
+        """The worker, and where in `requests` each element's line begins."""
+        return self.folder / "batch.json"
+
+    @property
+    def requests(self) -> Path:
+        """What is asked, one line per element."""
+        return self.folder / "requests.jsonl"
+
+    @property
+    def progress(self) -> Path:
+        """What each element did, one file for each."""
+        return self.folder / "progress"
+
+    @property
+    def logs(self) -> Path:
+        """What was printed outside of tasks, one file per element."""
+        return self.folder / "logs"
+
+    def told(self, element: int) -> Path:
+        """Name the file in which an element tells what it did, one line after the other."""
+        return self.progress / str(element)
+
+    def log(self, element: int) -> Path:
+        """Name the file that takes what an element prints outside of its tasks."""
+        return self.logs / f"{element}.txt"
+
+    def make(self) -> None:
+        """Make the folders."""
+        self.progress.mkdir(parents=True, exist_ok=True)
+        self.logs.mkdir(exist_ok=True)
+
+
+@dataclass(frozen=True)
 class RunLayout:
     """The files of one run in its output folder.
 
@@ -69,6 +119,11 @@ class RunLayout:
         return self.state / "store"
 
     @property
+    def parts(self) -> Path:
+        """Results of which some chunks are done, by key and node."""
+        return self.state / "parts"
+
+    @property
     def run(self) -> Path:
         """This run's own folder."""
         return self.state / "runs" / self.run_id
@@ -86,6 +141,15 @@ class RunLayout:
     def job(self, group: str, name: str) -> JobLayout:
         """Name the folder of one job of the workers of *group*."""
         return JobLayout(self.jobs / group / name)
+
+    @property
+    def submissions(self) -> Path:
+        """What runs on a cluster, by key and node; left behind by a driver that was lost."""
+        return self.state / "submissions"
+
+    def batch(self, name: str) -> Path:
+        """Name the folder of one submission to a cluster."""
+        return self.run / "batches" / name
 
     @property
     def logs(self) -> Path:

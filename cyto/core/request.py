@@ -29,6 +29,8 @@ class Ref:
         dtype and shape are filled in for ``npy`` too, so that nobody must open the file to know.
     columns
         Column names of a table.
+    adler
+        Adler-32 of the bytes that a chunk wrote into an array, to be seen again after a crash.
     """
 
     kind: str
@@ -40,6 +42,7 @@ class Ref:
     strides: Optional[tuple[int, ...]] = None
     offset: int = 0
     columns: Optional[tuple[str, ...]] = None
+    adler: Optional[int] = None
 
     def to_json(self) -> dict[str, Any]:
         """Give the fields that differ from their defaults."""
@@ -84,6 +87,9 @@ class TaskRequest:
         The node's name, for logs and messages.
     frames
         ``(start, stop)`` when only those frames are to be computed.
+    into
+        With *frames*, the folder that the results of all chunks are written into, each in its
+        place.
     seed
         Seeds ``random`` and NumPy's global generator before the task runs.
     path_params
@@ -99,6 +105,7 @@ class TaskRequest:
     folder: str = ""
     node: str = ""
     frames: Optional[tuple[int, int]] = None
+    into: str = ""
     seed: int = 0
     path_params: tuple[str, ...] = ()
     code: tuple[str, ...] = ()
@@ -112,6 +119,7 @@ class TaskRequest:
             "folder": self.folder,
             "node": self.node,
             "frames": None if self.frames is None else list(self.frames),
+            "into": self.into,
             "seed": self.seed,
             "path_params": list(self.path_params),
             "code": list(self.code),
@@ -128,6 +136,7 @@ class TaskRequest:
             folder=data["folder"],
             node=data.get("node", ""),
             frames=None if frames is None else (frames[0], frames[1]),
+            into=data.get("into", ""),
             seed=data.get("seed", 0),
             path_params=tuple(data.get("path_params", ())),
             code=tuple(data.get("code", ())),
@@ -143,6 +152,7 @@ class TaskRequest:
             },
             inputs={key: ref.moved(move) for key, ref in self.inputs.items()},
             folder=move(self.folder),
+            into=move(self.into) if self.into else "",
             code=tuple(move(path) for path in self.code),
         )
 

@@ -10,8 +10,10 @@ from pathlib import Path
 from cyto.core.units import format_memory
 from cyto.engine.plan import Node, Plan
 from cyto.errors import UnavailableError
-from cyto.runners.environment import get_environment
+from cyto.runners.building import how_to_build
+from cyto.runners.environment import Environment, get_environment
 from cyto.runners.machine import Machine, this_machine
+from cyto.runners.slurm import Slurm
 
 
 def check_plan(plan: Plan) -> None:
@@ -30,19 +32,27 @@ def check_plan(plan: Plan) -> None:
 def _faults(plan: Plan) -> Iterator[str]:
     machine = this_machine()
     checked: dict[tuple[object, ...], str] = {}
+    clusters: dict[tuple[tuple[str, str], ...], str] = {}
     for node in plan.nodes.values():
         placement = node.placement
-        if placement.launcher != "local":
-            yield _said(
-                node,
-                f"this version has no launcher {placement.launcher!r} yet",
-                "leave out the Slurm options, or choose another --profile",
-            )
-            continue
-        yield from _too_much(node, machine)
-        yield from _another_machine(node)
+        if placement.launcher == "local":
+            yield from _too_much(node, machine)
+            yield from _another_machine(node)
+        else:
+            options = placement.launcher_options
+            if options not in clusters:
+                clusters[options] = _cluster_fault(node)
+            if clusters[options]:
+                yield clusters[options]
+            yield from _not_for_a_cluster(node)
         yield from _binds(node)
-        same = placement.environment, placement.image, placement.pull, placement.packages
+        same = (
+            placement.launcher,
+            placement.environment,
+            placement.image,
+            placement.pull,
+            placement.packages,
+        )
         if same not in checked:
             checked[same] = _environment_fault(node)
         if checked[same]:
@@ -51,12 +61,50 @@ def _faults(plan: Plan) -> Iterator[str]:
             yield from _libraries(node)
 
 
-def _environment_fault(node: Node) -> str:
+def _cluster_fault(node: Node) -> str:
     try:
-        get_environment(node.placement.environment).check(node.placement)
+        Slurm().check(node.placement)
     except UnavailableError as error:
         return _said(node, error.message, error.hint)
     return ""
+
+
+def _not_for_a_cluster(node: Node) -> Iterator[str]:
+    if node.placement.node_selector:
+        yield _said(
+            node,
+            "Slurm knows no node_selector",
+            "write resources.constraint, partition or nodelist",
+        )
+
+
+def _environment_fault(node: Node) -> str:
+    environment = get_environment(node.placement.environment)
+    try:
+        environment.check(node.placement)
+    except UnavailableError as error:
+        if node.placement.launcher != "local" and not _usable_here(environment):
+            return _missing_file(node)
+        return _said(node, error.message, error.hint)
+    return ""
+
+
+def _usable_here(environment: Environment) -> bool:
+    """Tell whether this machine has the program; a login node need not, its compute nodes do."""
+    try:
+        getattr(environment, "check_program", lambda: None)()
+    except UnavailableError:
+        return False
+    return True
+
+
+def _missing_file(node: Node) -> str:
+    """Say that a SIF is not there, for this machine shares its files with the compute nodes."""
+    image = node.placement.image or ""
+    if not image.startswith("/") or Path(image).exists():
+        return ""
+    made = how_to_build(image, "apptainer")
+    return _said(node, f"there is no {image!r}", f"make it with: {made}")
 
 
 def _too_much(node: Node, machine: Machine) -> Iterator[str]:

@@ -15,18 +15,27 @@ from queue import Empty, SimpleQueue
 from types import FrameType
 
 from cyto.core.layout import RunLayout
+from cyto.engine.cluster import ClusterRunner
 from cyto.engine.inputs import ChannelReader
-from cyto.engine.job import JobRunner
+from cyto.engine.job import JobMaker
+from cyto.engine.local import ChunkEnd, LocalRunner, Split
 from cyto.engine.lock import RunLock
 from cyto.engine.outcomes import NodeReport, Outcome, RunReport
-from cyto.engine.plan import Plan
+from cyto.engine.plan import Node, Plan
 from cyto.engine.pool import WorkerPool, clear_scratch
 from cyto.engine.record import Listener, RunRecord
+from cyto.engine.results import Results
 from cyto.engine.scheduler import Grant, Scheduler
 from cyto.engine.store import Store
 from cyto.errors import UnavailableError
 from cyto.runners.environment import get_environment
 from cyto.runners.machine import this_machine
+
+_End = NodeReport | Split | ChunkEnd
+
+
+def _elsewhere(node: Node) -> bool:
+    return node.placement.launcher != "local"
 
 
 class TaskManager:
@@ -113,26 +122,41 @@ class TaskManager:
             get_environment(name).sweep()
         scheduler = Scheduler(
             {name: node.dependencies for name, node in nodes.items()},
-            {name: node.placement.resources for name, node in nodes.items()},
+            {name: None if _elsewhere(n) else n.placement.resources for name, n in nodes.items()},
             machine,
             self._jobs,
         )
+        done: SimpleQueue[_End] = SimpleQueue()
         pool = WorkerPool(nodes.values(), self._plan.channels, layout, machine)
         store = Store(layout.store)
         store.sweep()
+        results = Results(layout, store)
         channels = ChannelReader(self._plan.channels, layout.store)
-        runner = JobRunner(layout, store, pool, channels, record, self._stop)
-        limit = min(len(nodes), self._jobs or machine.cpus, machine.cpus)
+        maker = JobMaker(layout, results, channels, record)
+        local = LocalRunner(layout, maker, results, pool, record, self._stop)
+        cluster = None
+        if any(map(_elsewhere, nodes.values())):
+            cluster = ClusterRunner(layout, maker, results, pool, record, done.put, self._stop)
+
+        def run(grant: Grant) -> _End:
+            node = nodes[grant.node]
+            if grant.chunk is None:
+                return local.run(node, grant.gpu_ids)
+            return local.run_chunk(node, grant.chunk, grant.gpu_ids)
+
+        def start(grant: Grant) -> None:
+            if cluster is not None and _elsewhere(nodes[grant.node]):
+                cluster.start(nodes[grant.node])
+            else:
+                threads.submit(lambda: done.put(run(grant)))
+
+        limit = min(self._jobs or machine.cpus, machine.cpus)
         try:
             with ThreadPoolExecutor(max_workers=limit, thread_name_prefix="node") as threads:
-                self._loop(
-                    scheduler,
-                    record,
-                    lambda grant, done: threads.submit(
-                        lambda: done.put(runner.run(nodes[grant.node], grant.gpu_ids))
-                    ),
-                )
+                self._loop(scheduler, record, start, done, cluster)
         finally:
+            if cluster is not None:
+                cluster.close()
             pool.close()
             store.close()
 
@@ -140,29 +164,46 @@ class TaskManager:
         self,
         scheduler: Scheduler,
         record: RunRecord,
-        submit: Callable[[Grant, SimpleQueue[NodeReport]], object],
+        start: Callable[[Grant], None],
+        done: SimpleQueue[_End],
+        cluster: ClusterRunner | None,
     ) -> None:
-        done: SimpleQueue[NodeReport] = SimpleQueue()
-        while scheduler.unfinished:
-            if self._stop.is_set():
+        stopping = False
+        while scheduler.unfinished or scheduler.running:
+            if self._stop.is_set() and not stopping:
+                stopping = True
                 for name in scheduler.drop():
                     self._report(
                         record,
                         NodeReport(node=name, outcome=Outcome.CANCELLED, message="was not started"),
                     )
-                if not scheduler.running:
-                    return
+                if cluster is not None:
+                    cluster.cancel()
+                continue
             for grant in scheduler.take():
-                submit(grant, done)
+                start(grant)
+            if cluster is not None:
+                cluster.flush()
             if not scheduler.running:
                 raise UnavailableError(
                     "what is left asks for more than this machine has", hint="see cyto plan"
                 )
             try:
-                report = done.get(timeout=0.2)  # short, so that a signal is noticed
+                end = done.get(timeout=0.2)  # short, so that a signal is noticed
             except Empty:
                 continue
-            self._settle(scheduler, record, report)
+            self._take_in(scheduler, record, end)
+
+    def _take_in(self, scheduler: Scheduler, record: RunRecord, end: _End) -> None:
+        if isinstance(end, Split):
+            scheduler.split(end.node, end.chunks, end.limit)
+            return
+        if isinstance(end, ChunkEnd):
+            scheduler.release(end.node, end.chunk)
+            if end.report is None:
+                return
+            end = end.report
+        self._settle(scheduler, record, end)
 
     def _settle(self, scheduler: Scheduler, record: RunRecord, report: NodeReport) -> None:
         self._report(record, report)

@@ -64,6 +64,8 @@ class Node:
         Declared outputs; ``None`` for a plain class, which declares nothing.
     libraries
         Modules that the task imports when it runs.
+    framewise
+        Whether parts of its movies can be computed apart and put together.
     tags, export, retries
         As the user wrote them.
     code
@@ -82,6 +84,7 @@ class Node:
     dependencies: tuple[str, ...] = ()
     outputs: Mapping[str, Port] | None = None
     libraries: tuple[str, ...] = ()
+    framewise: bool = False
     tags: tuple[str, ...] = ()
     export: Export | None = None
     retries: int = 0

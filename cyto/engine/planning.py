@@ -215,6 +215,7 @@ def _node(
         dependencies=dependencies,
         outputs=loaded.outputs,
         libraries=loaded.libraries,
+        framewise=loaded.framewise,
         tags=task.tags,
         export=_export(task),
         retries=task.retries,

@@ -13,7 +13,7 @@ from cyto.core.layout import JobLayout, RunLayout
 from cyto.core.placement import Placement
 from cyto.engine.plan import Node
 from cyto.io.channels import Channel
-from cyto.runners.environment import get_environment
+from cyto.runners.environment import WorkerSpec, get_environment
 from cyto.runners.machine import Machine
 from cyto.runners.worker import Worker, worker_spec
 
@@ -27,6 +27,7 @@ class _Group:
     left: int = 0
     started: int = 0
     readable: set[str] = field(default_factory=set)
+    writable: set[str] = field(default_factory=set)
     code: set[str] = field(default_factory=set)
     idle: list[Worker] = field(default_factory=list)
 
@@ -55,18 +56,27 @@ class WorkerPool:
             group.left += 1
             group.code.update(node.code)
             group.readable.add(str(layout.store))
+            if node.framewise and node.placement.batch_size:
+                group.writable.add(str(layout.parts))
             group.readable.update(str(node.params[name]) for name in node.path_params)
             for source in node.inputs.values():
                 # a channel of one file may be mapped where it lies; others pass through the store
                 if source.is_channel and len(channels[source.name].files) == 1:
                     group.readable.update(map(os.path.realpath, channels[source.name].files))
 
-    def job(self, node: Node, attempt: int) -> JobLayout:
-        """Make the folder of a node's job."""
-        name = node.name if not attempt else f"{node.name}.retry{attempt}"
+    def job(self, node: Node, attempt: int, span: tuple[int, int] | None = None) -> JobLayout:
+        """Make the folder of a job: a node's, or that of some frames of it."""
+        name = node.name if span is None else f"{node.name}/{span[0]:06}-{span[1]:06}"
+        name += f".retry{attempt}" if attempt else ""
         job = self._layout.job(self._group(node).name, name)
         job.folder.mkdir(parents=True)
         return job
+
+    def spec(self, node: Node, name: str) -> WorkerSpec:
+        """Describe a worker for *node* that somebody else starts, under a name of its own."""
+        with self._lock:
+            spec = self._spec(self._group(node), name, ())
+        return _placed(spec, node)
 
     def acquire(self, node: Node, gpu_ids: tuple[str, ...]) -> Worker:
         """Give a worker for *node*, to be released after one job."""
@@ -96,11 +106,16 @@ class WorkerPool:
                 return
         worker.close()
 
-    def done(self, node: Node) -> None:
-        """Note that *node* needs no worker any more."""
+    def expect(self, node: Node, chunks: int) -> None:
+        """Note that so many chunks of *node* need a worker in its place."""
+        with self._lock:
+            self._group(node).left += chunks - 1
+
+    def done(self, node: Node, count: int = 1) -> None:
+        """Note that *node*, or so many chunks of it, need no worker any more."""
         with self._lock:
             group = self._group(node)
-            group.left -= 1
+            group.left -= count
             spare = group.idle[group.left :]
             del group.idle[group.left :]
         for worker in spare:
@@ -127,18 +142,23 @@ class WorkerPool:
         return self._groups[key]
 
     def _make(self, group: _Group, gpu_ids: tuple[str, ...]) -> Worker:
+        spec = self._spec(group, f"{group.name}-{group.started}", gpu_ids)
+        return Worker(spec, get_environment(group.placement.environment))
+
+    def _spec(self, group: _Group, name: str, gpu_ids: tuple[str, ...]) -> WorkerSpec:
         folder = self._layout.jobs / group.name
-        folder.mkdir(parents=True, exist_ok=True)
-        spec = worker_spec(
-            name=f"cyto-{self._layout.run_id}-{group.name}-{group.started}",
+        for needed in (folder, *map(Path, group.writable)):
+            needed.mkdir(parents=True, exist_ok=True)
+        return worker_spec(
+            name=f"cyto-{self._layout.run_id}-{name}",
             placement=group.placement,
             jobs=folder,
             readable=tuple(group.readable),
+            writable=tuple(group.writable),
             code=tuple(sorted(group.code)),
             gpu_ids=gpu_ids,
             threads=group.placement.resources.cpus or 1,
         )
-        return Worker(spec, get_environment(group.placement.environment))
 
     def _make_room(self, group: _Group, gpu_ids: tuple[str, ...]) -> list[Worker]:
         """Take waiting workers out of other groups that hold what a new worker needs."""
@@ -157,14 +177,19 @@ class WorkerPool:
 
 def _shared(placement: Placement) -> Placement:
     """Leave out of a placement what makes no difference to a worker."""
-    return replace(placement, source="", entry="", batch_size=None, pull=None)
+    return replace(
+        placement, source="", entry="", batch_size=None, max_parallel=None, group=None, pull=None
+    )
 
 
 def _for(worker: Worker, node: Node) -> Worker:
     """Let the worker's messages name the place where this node's limits are written."""
-    placement = replace(worker.spec.placement, source=node.placement.source)
-    worker.spec = replace(worker.spec, placement=placement)
+    worker.spec = _placed(worker.spec, node)
     return worker
+
+
+def _placed(spec: WorkerSpec, node: Node) -> WorkerSpec:
+    return replace(spec, placement=replace(spec.placement, source=node.placement.source))
 
 
 def _memory(worker: Worker) -> int:

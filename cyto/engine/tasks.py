@@ -13,6 +13,7 @@ from cyto._typing import JSON
 from cyto.config import PipelineConfig
 from cyto.core.placement import Placement
 from cyto.errors import ParameterError, Problem, TaskInputError
+from cyto.runners.blocks import JOINED
 from cyto.task import PipelineTask, Port, build_task, load_task
 from cyto.task.code import code_roots, path_parameters
 
@@ -34,6 +35,8 @@ class Loaded:
         Parameters in the form that the worker gets.
     libraries, code
         What it needs when it runs.
+    framewise
+        Whether parts of its movies can be computed apart and put together.
     """
 
     inputs: Mapping[str, Port] | None = None
@@ -43,6 +46,7 @@ class Loaded:
     path_params: tuple[str, ...] = ()
     libraries: tuple[str, ...] = ()
     code: tuple[str, ...] = ()
+    framewise: bool = False
 
 
 def load_node(
@@ -77,14 +81,16 @@ def load_node(
     )
     if issubclass(cls, PipelineTask):
         built = cls(**{**task.params, **paths})
+        outputs = _outputs(cls, task.inputs)
         loaded = Loaded(
             inputs=cls.inputs,
-            outputs=_outputs(cls, task.inputs),
+            outputs=outputs,
             more_inputs=cls.more_inputs,
             params=built.params,
             path_params=tuple(paths),
             libraries=tuple(cls.libraries),
             code=code,
+            framewise=cls.framewise and all(port.kind in JOINED for port in outputs.values()),
         )
     return loaded, [], []
 

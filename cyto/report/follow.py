@@ -22,12 +22,14 @@ class _Log:
 class LogFollower:
     """Hand each line that a running node's tool prints to a function, with the node's name.
 
+    A node that runs in chunks has a log for each.
+
     Use it as a context manager, and call it with every event of the run.
     """
 
     def __init__(self, show: Callable[[str, str], None]) -> None:
         self._show = show
-        self._logs: dict[str, _Log] = {}
+        self._logs: dict[tuple[str, int | None], _Log] = {}
         self._lock = threading.Lock()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._follow, daemon=True)
@@ -43,18 +45,20 @@ class LogFollower:
     def __call__(self, event: Event) -> None:
         """Start and stop following as nodes start and finish."""
         with self._lock:
-            if event["event"] == "node_started":
-                self._logs[event["node"]] = _Log(Path(event["log"]))
-            elif event["event"] == "node_finished" and event["node"] in self._logs:
-                log = self._logs.pop(event["node"])
-                self._read(event["node"], log)
-                if log.rest:
-                    self._tell(event["node"], log.rest)
+            if event["event"] in {"node_started", "chunk_started"}:
+                self._logs[_key(event)] = _Log(Path(event["log"]))
+            elif event["event"] in {"node_finished", "chunk_finished"}:
+                key = _key(event)
+                if key in self._logs:
+                    log = self._logs.pop(key)
+                    self._read(key[0], log)
+                    if log.rest:
+                        self._tell(key[0], log.rest)
 
     def _follow(self) -> None:
         while not self._stop.wait(_PAUSE_S):
             with self._lock:
-                for node, log in self._logs.items():
+                for (node, _), log in self._logs.items():
                     self._read(node, log)
 
     def _read(self, node: str, log: _Log) -> None:
@@ -72,3 +76,7 @@ class LogFollower:
     def _tell(self, node: str, line: bytes) -> None:
         text = line.decode("utf-8", errors="replace")
         self._show(node, text.rpartition("\r")[2])  # of a progress bar, the last state
+
+
+def _key(event: Event) -> tuple[str, int | None]:
+    return event["node"], event.get("chunk")

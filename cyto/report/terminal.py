@@ -92,6 +92,44 @@ class RunPrinter:
             self._progress.remove_task(old)
         self._tasks[node] = self._progress.add_task(f"  {escape(node)}", total=None, note=place)
 
+    def _on_node_split(self, event: Event) -> None:
+        node, count, left = event["node"], event["chunks"], event["left"]
+        place = _place(self._nodes[node])
+        if self._progress is None:
+            done = f", {count - left} of them done before" if count > left else ""
+            self._line(f"  > {node}: started on {place} in {count} chunks{done}")
+            return
+        self._tasks[node] = self._progress.add_task(
+            f"  {escape(node)}", total=count, completed=count - left, note=place
+        )
+
+    def _on_chunk_finished(self, event: Event) -> None:
+        if self._progress is not None and event["node"] in self._tasks and not event["reason"]:
+            self._progress.advance(self._tasks[event["node"]])
+
+    def _on_submitted(self, event: Event) -> None:
+        nodes, count = event["nodes"], event["elements"]
+        named = nodes[0] if len(nodes) == 1 else f"{nodes[0]} and {len(nodes) - 1} more"
+        array = f", an array of {count}" if count > 1 else ""
+        self._line(f"  > {named}: submitted as job {event['job']}{array}")
+        self._begin_on_cluster(nodes, event["requests"])
+
+    def _on_adopted(self, event: Event) -> None:
+        self._line(f"  > {event['node']}: goes on with job {event['job']}")
+        self._begin_on_cluster([event["node"]], event["requests"])
+
+    def _on_waiting(self, event: Event) -> None:
+        if event["text"]:
+            self._line(f"  . job {event['job']}: {event['text']}")
+
+    def _begin_on_cluster(self, nodes: list[str], requests: int) -> None:
+        for node in nodes if self._progress is not None else ():
+            if node not in self._tasks and self._progress is not None:
+                total = requests if len(nodes) == 1 and requests > 1 else None
+                self._tasks[node] = self._progress.add_task(
+                    f"  {escape(node)}", total=total, note=_place(self._nodes[node])
+                )
+
     def _on_attempt_failed(self, event: Event) -> None:
         self._line(f"  ! {event['node']}: attempt {event['attempt'] + 1}: {event['message']}")
 
@@ -155,7 +193,8 @@ def _table(title: str, *columns: str) -> Table:
 
 def _place(node: dict[str, object]) -> str:
     image = f" {node['image']}" if node.get("image") else ""
-    return f"{node['environment']}{image}"
+    launcher = "" if node.get("launcher", "local") == "local" else f"{node['launcher']}, "
+    return f"{launcher}{node['environment']}{image}"
 
 
 def _short(path: str) -> str:

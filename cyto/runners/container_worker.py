@@ -114,25 +114,25 @@ def _execute(request: TaskRequest) -> dict[str, Ref]:
     from cyto.runners import blocks, exchange
 
     data = {key: exchange.load(ref) for key, ref in request.inputs.items()}
-    if request.frames is not None:
-        start, stop = request.frames
-        for key, ref in request.inputs.items():
-            if ref.kind in {"image", "label"}:
-                data[key] = data[key][start:stop]
     _seed(request.seed)
     # the task floor is above this one: it is loaded by name, as the request's class is
     loading = __import__("cyto.task.loading", fromlist=["load_task"])
     cls = loading.load_task(request.task)
     task = loading.build_task(cls, request.params)
-    out = Path(request.folder) / "out"
+    out = Path(request.into or request.folder) / "out"
     out.mkdir(exist_ok=True)
     ports = getattr(cls, "outputs", {})
     count = blocks.block_frames(cls, data, request.inputs)
-    if count:
+    if count or request.frames:
         kinds = {key: port.kind for key, port in ports.items()}
         call = functools.partial(loading.call_here, task)
-        return blocks.run_in_blocks(call, data, request.inputs, count, kinds, out)
+        return blocks.run_in_blocks(
+            call, data, request.inputs, count, kinds, out, part=request.frames
+        )
     values = loading.call_here(task, data)
+    if getattr(cls, "framewise", False):  # as it is when parts are joined
+        tables = {k: v for k, v in values.items() if exchange.infer_kind(k, v) == "dataframe"}
+        values = {**values, **{k: v.reset_index(drop=True) for k, v in tables.items()}}
     return {
         key: exchange.save(
             value, ports[key].kind if key in ports else exchange.infer_kind(key, value), out, key

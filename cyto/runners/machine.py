@@ -93,3 +93,16 @@ def _number(path: Path) -> int | None:
         return int(path.read_text())
     except (OSError, ValueError):
         return None
+
+
+def oom_kills() -> int:
+    """Count the processes that the kernel killed in this process's cgroup for want of memory."""
+    folder = _own_cgroup("memory")
+    for name in ("memory.events", "memory.oom_control"):
+        try:
+            words = (folder / name).read_text().split() if folder else []
+        except OSError:
+            continue
+        if "oom_kill" in words:
+            return int(words[words.index("oom_kill") + 1])
+    return 0

@@ -27,8 +27,25 @@ class Completed:
         return self.code == 0
 
 
-def run(argv: Sequence[str], *, timeout_s: float = 60.0) -> Completed:
+def run(
+    argv: Sequence[str],
+    *,
+    timeout_s: float = 60.0,
+    env: Mapping[str, str] | None = None,
+    apart: bool = False,
+) -> Completed:
     """Run a short command to its end; a program that is not there gives code 127.
+
+    Parameters
+    ----------
+    argv
+        The command.
+    timeout_s
+        It is killed when it takes longer.
+    env
+        Its whole environment; ``None`` is this process's.
+    apart
+        Whether a Ctrl-C at the terminal leaves it alone.
 
     Returns
     -------
@@ -40,6 +57,8 @@ def run(argv: Sequence[str], *, timeout_s: float = 60.0) -> Completed:
             stdin=subprocess.DEVNULL,
             capture_output=True,
             timeout=timeout_s,
+            env=None if env is None else dict(env),
+            start_new_session=apart,
             encoding="utf-8",
             errors="replace",
         )

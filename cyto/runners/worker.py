@@ -39,6 +39,7 @@ def worker_spec(
     placement: Placement,
     jobs: Path,
     readable: Sequence[str] = (),
+    writable: Sequence[str] = (),
     code: Sequence[str] = (),
     gpu_ids: tuple[str, ...] = (),
     threads: int | None = None,
@@ -52,9 +53,11 @@ def worker_spec(
     placement
         What the profile says.
     jobs
-        The folder with its job folders, the only one it may write.
+        The folder with its job folders; it may write there.
     readable
         Files and folders of the host that its inputs lie in.
+    writable
+        More folders that it may write into.
     code
         Module files or package folders of the user's own tasks.
     gpu_ids, threads
@@ -69,6 +72,10 @@ def worker_spec(
             for i, path in enumerate(sorted(set(readable)))
         ),
         Mount(source=str(jobs), target=f"{INSIDE}/jobs", writable=True),
+        *(
+            Mount(source=path, target=f"{INSIDE}/out/{i}", writable=True)
+            for i, path in enumerate(sorted(set(writable)))
+        ),
         *(
             Mount(source=bind.source, target=bind.target, writable=bind.writable)
             for bind in placement.binds

@@ -31,6 +31,26 @@ class Scale(PipelineTask):
         print(f"scaling by {self.factor}", flush=True)
         return {"image": data["image"] * np.uint16(self.factor)}
 
+class Frame(PipelineTask):
+    """Do something to each frame; wide numbers where it is bright; fail where a file says so."""
+    pause_s: float = Param(0.0)
+    inputs = {"image": Port("image", "a movie")}
+    outputs = {"label": Port("label", "cells"), "dataframe": Port("dataframe", "a row each")}
+    framewise = True
+    def run_baremetal(self, data):
+        import pandas as pd
+        image, first = data["image"], data.get("frame_offset") or 0
+        note(f"frame{first}+{len(image)}")
+        print(f"from {first}", flush=True)
+        time.sleep(self.pause_s)
+        flag = Path(__file__).with_name(f"fail{first}")
+        if flag.exists():
+            raise RuntimeError(f"no luck at {first}")
+        label = (image > 10).astype(np.uint16 if image.max() > 200 else np.uint8)
+        numbers = first + np.arange(len(image))
+        table = pd.DataFrame({"frame": numbers, "sum": image.sum((1, 2), dtype=np.int64)})
+        return {"label": label, "dataframe": table[table["sum"] > 0], "frame_interval_s": 2.5}
+
 class Mark(PipelineTask):
     """Mark what is bright."""
     level: float = Param(10.0, unit="counts", help="cells are brighter")

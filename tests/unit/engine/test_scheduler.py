@@ -97,11 +97,54 @@ def test_drop_leaves_what_runs():
     assert not one.unfinished
 
 
-def test_again_puts_a_node_back():
-    one = scheduler({"a": ()})
+def test_chunks_of_a_node_are_handed_out_one_by_one():
+    one = scheduler({"a": (), "b": ("a",)}, machine=Machine(cpus=2, memory_bytes=10))
+    assert [(g.node, g.chunk) for g in one.take()] == [("a", None)]
+    one.split("a", [0, 2, 3])
+    assert [(g.node, g.chunk) for g in one.take()] == [("a", 0), ("a", 2)]
+    assert one.take() == []
+    one.release("a", 2)
+    assert [(g.node, g.chunk) for g in one.take()] == [("a", 3)]
+    one.release("a", 0)
+    one.release("a", 3)
+    assert one.take() == [], "the node itself has not ended"
+    one.finish("a")
+    assert names(one.take()) == ["b"]
+
+
+def test_no_more_chunks_at_once_than_the_node_allows():
+    one = scheduler({"a": (), "b": ()})
     one.take()
-    one.again("a")
-    assert names(one.take()) == ["a"]
+    one.split("a", range(5), 2)
+    assert [g.chunk for g in one.take()] == [0, 1]
+    one.release("a", 0)
+    assert [g.chunk for g in one.take()] == [2]
+    one.release("a", 1)
+    one.release("a", 2)
+    assert [g.chunk for g in one.take()] == [3, 4]
+
+
+def test_chunks_of_a_failed_node_are_not_handed_out():
+    one = scheduler({"a": (), "b": ("a",)}, machine=Machine(cpus=1, memory_bytes=10))
+    one.take()
+    one.split("a", range(3))
+    assert [g.chunk for g in one.take()] == [0]
+    assert one.give_up("a") == ["b"]
+    one.release("a", 0)
+    assert one.take() == []
+    assert not one.unfinished
+    assert not one.running
+
+
+def test_what_runs_elsewhere_takes_nothing_from_the_machine():
+    edges = {"here": (), "there": (), "too": ()}
+    one = Scheduler(
+        edges, {"here": ONE, "there": None, "too": None}, Machine(cpus=1, memory_bytes=1), jobs=1
+    )
+    assert sorted(names(one.take())) == ["here", "there", "too"]
+    one.finish("there")
+    assert one.drop() == []
+    assert one.running
 
 
 @pytest.mark.parametrize("seed", range(40))

@@ -1,0 +1,72 @@
+"""Notes of what runs on a cluster, so that another driver can go on with it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from cyto.engine.chunks import Range
+
+
+@dataclass(kw_only=True)
+class Claim:
+    """Where a node's requests are.
+
+    Parameters
+    ----------
+    folder
+        The submission's.
+    places
+        For each request its frames (``None``: all), its element and place in it, its job folder.
+    """
+
+    folder: Path
+    places: list[tuple[Range | None, int, int, Path]] = field(default_factory=list)
+
+    @property
+    def spans(self) -> tuple[Range, ...]:
+        """The chunks, in order of their frames; none where the node runs as a whole."""
+        return tuple(sorted(span for span, *_ in self.places if span is not None))
+
+
+class Claims:
+    """A folder of claims, one file for each node; a claim goes when its node has ended."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def write(self, name: str, claim: Claim) -> None:
+        """Note a claim, whole or not at all."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        places = [[span, e, i, str(folder)] for span, e, i, folder in claim.places]
+        part = self._folder / f"{name}.part"
+        part.write_text(json.dumps({"folder": str(claim.folder), "places": places}), "utf-8")
+        part.replace(self._folder / f"{name}.json")
+
+    def read(self, name: str) -> Claim | None:
+        """Give a claim whose submission is still there."""
+        return _read(self._folder / f"{name}.json")
+
+    def remove(self, name: str) -> None:
+        """Forget a claim."""
+        (self._folder / f"{name}.json").unlink(missing_ok=True)
+
+    def folders(self) -> Iterator[Path]:
+        """Give the folders of all submissions that somebody may still go on with."""
+        found = (_read(path) for path in self._folder.glob("*.json"))
+        yield from dict.fromkeys(claim.folder for claim in found if claim is not None)
+
+
+def _read(path: Path) -> Claim | None:
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+        places = [
+            ((span[0], span[1]) if span else None, element, index, Path(folder))
+            for span, element, index, folder in data["places"]
+        ]
+        claim = Claim(folder=Path(data["folder"]), places=places)
+    except (OSError, ValueError, KeyError, TypeError, IndexError):
+        return None
+    return claim if claim.folder.is_dir() else None

@@ -1,0 +1,189 @@
+"""The program of a job on a cluster: run one element's requests, one after the other.
+
+``python -c … FOLDER ELEMENT``, as the batch script in FOLDER has it. It works beside the worker
+that runs the tasks, on the compute node, and tells what happened in a file of its own: one line
+when it begins, one for each request, one when it ends. What it cannot tell (it was killed, the
+node failed), Slurm has to.
+
+Starts without site packages: the standard library and a few modules of pyCyto are all it needs.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import shutil
+import signal
+import sys
+import tempfile
+import threading
+import traceback
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from cyto.core.layout import BatchLayout, JobLayout
+from cyto.core.request import TaskRequest, TaskResult
+from cyto.errors import UnavailableError
+from cyto.runners.batch_files import (
+    WITHDRAWN,
+    read_json,
+    read_plan,
+    read_requests,
+    write_whole,
+)
+from cyto.runners.environment import Environment, WorkerSpec, memory_ending, owner_label
+from cyto.runners.machine import oom_kills
+from cyto.runners.worker import Worker
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one element; give the exit code: 0 whenever every request has its answer."""
+    folder, element = sys.argv[1:] if argv is None else argv
+    layout, number = BatchLayout(Path(folder)), int(element)
+    if read_json(layout.submission).get("state") == WITHDRAWN:
+        return 0
+    told = Told(layout.told(number))
+    stop, signals = threading.Event(), list[int]()
+
+    def end(number: int, _: object) -> None:
+        signals.append(number)
+        stop.set()
+
+    for one in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(one, end)
+    told.line(started={"host": os.uname().nodename, "node": os.environ.get("SLURMD_NODENAME", ""),
+                       "job": os.environ.get("SLURM_JOB_ID", ""),
+                       "array": os.environ.get("SLURM_ARRAY_JOB_ID", "")})  # fmt: skip
+    try:
+        _run(layout, number, told, stop)
+    except Exception as error:  # noqa: BLE001 - the driver must hear of it
+        traceback.print_exc()
+        told.line(ended=0, fault=f"{type(error).__name__}: {error}")
+        return 1
+    told.line(ended=signals[0] if signals else 0)
+    return 128 + signals[0] if signals else 0
+
+
+class Told:
+    """The file in which an element tells what it does; only ever added to."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def line(self, **facts: object) -> None:
+        """Add one line, whole: readers look while it is written."""
+        data = json.dumps(facts).encode() + b"\n"
+        file = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+        try:
+            while data:
+                data = data[os.write(file, data) :]
+        finally:
+            os.close(file)
+
+    def answered(self) -> int:
+        """Count the requests that an earlier start of this element has answered."""
+        try:
+            lines = self._path.read_text(encoding="utf-8").splitlines()
+        except FileNotFoundError:
+            return 0
+        return sum('"result"' in line[:16] for line in lines if line.endswith("}"))
+
+
+def _run(layout: BatchLayout, element: int, told: Told, stop: threading.Event) -> None:
+    plan = read_plan(layout)
+    requests = read_requests(layout, plan, element)
+    # Slurm itself put the job back into its queue, after a node failed: what is done stays done
+    first = told.answered() if os.environ.get("SLURM_RESTART_COUNT") else 0
+    environment = _environment(*plan.environment)
+    with _Scratch(plan.spec) as scratch:
+        spec = spec_here(plan.spec, element, scratch, os.environ)
+        fault = _fault(environment, spec)
+        with Worker(spec, environment) as worker:
+            for index, request in enumerate(requests[first:], first):
+                if stop.is_set():
+                    return
+                result = _settled(request, fault) if fault else _ask(worker, request, stop)
+                if result.reason == "cancelled":
+                    return  # Slurm knows by whom, and why
+                told.line(result=result.to_json(), index=index)
+
+
+def spec_here(
+    spec: WorkerSpec, element: int, scratch: str, variables: Mapping[str, str]
+) -> WorkerSpec:
+    """Make the worker this element's own: its name, its temporary files, the GPUs it was given."""
+    job = variables.get("SLURM_JOB_ID", "0")
+    given = any(variables.get(name) for name in ("SLURM_JOB_GPUS", "SLURM_GPUS_ON_NODE"))
+    visible = variables.get("CUDA_VISIBLE_DEVICES", "") if given else ""
+    return replace(
+        spec,
+        name=f"{spec.name}-{element}-{job}",
+        scratch=scratch,
+        owner=owner_label(),
+        gpu_ids=tuple(part for part in visible.split(",") if part.strip()),
+    )
+
+
+class _Scratch:
+    """A private folder on the node's own disk; beside the jobs where the node offers none."""
+
+    def __init__(self, spec: WorkerSpec) -> None:
+        self._shared = Path(spec.scratch).parent
+
+    def __enter__(self) -> str:
+        local = os.environ.get("TMPDIR", "")
+        usable = local and os.access(local, os.W_OK | os.X_OK)
+        if not usable:
+            self._shared.mkdir(parents=True, exist_ok=True)
+        folder = local if usable else self._shared
+        self._path = tempfile.mkdtemp(prefix="cyto-", dir=folder)
+        return self._path
+
+    def __exit__(self, *_: object) -> None:
+        shutil.rmtree(self._path, ignore_errors=True)
+
+
+def _environment(module: str, name: str) -> Environment:
+    try:
+        found = importlib.import_module(module)
+    except ImportError:  # a plugin's lies in the site packages
+        import site
+
+        site.main()
+        found = importlib.import_module(module)
+    made: Environment = getattr(found, name)()
+    return made
+
+
+def _fault(environment: Environment, spec: WorkerSpec) -> str:
+    """Say why this node cannot start the worker; empty when it can."""
+    try:
+        environment.check(spec.placement)
+        environment.sweep()  # what jobs left that were killed here
+    except UnavailableError as error:
+        where = os.environ.get("SLURMD_NODENAME") or os.uname().nodename
+        return f"node {where}: {error}"
+    return ""
+
+
+def _ask(worker: Worker, request: TaskRequest, stop: threading.Event) -> TaskResult:
+    """Run one request; tell a kill by Slurm's memory limit from others, which look the same."""
+    before = oom_kills()
+    result = worker.run(request, stop=stop)
+    if result.reason == "signal" and oom_kills() > before:
+        return _settled(request, memory_ending(worker.spec.placement).message, "memory")
+    return result
+
+
+def _settled(request: TaskRequest, message: str, reason: str = "lost") -> TaskResult:
+    result = TaskResult(reason=reason, message=message)
+    write_whole(JobLayout(Path(request.folder)).result, result.to_json())
+    return result
+
+
+def result_of(line: Mapping[str, Any]) -> TaskResult:
+    """Read the result in a line that an element told."""
+    return TaskResult.from_json(line["result"])
