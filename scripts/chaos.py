@@ -99,7 +99,7 @@ def _undisturbed(project: object) -> tuple[Project, float]:
 def _trial(project: Project, wanted: Project, expected_s: float, chance: random.Random) -> Trial:
     trial, started = Trial(), time.monotonic()
     results = checks.files_for_people(wanted, hidden=True)
-    saved: dict[str, int] = {}
+    saved: dict[tuple[str, str], int] = {}
     over = False
     while not over:
         before = set(checks.runs(project))
@@ -108,16 +108,17 @@ def _trial(project: Project, wanted: Project, expected_s: float, chance: random.
         computed = project.computed()
         trial.faults += stayed + checks.lock_faults(project)
         trial.faults += [
-            f"{node} was computed again though it was published"
-            for node, count in saved.items()
-            if computed[node] != count
+            f"{node}, frame {frame}: computed again though it was published"
+            for (node, frame), count in saved.items()
+            if computed[node, frame] != count
         ]
         if not over:
             trial.gone_s.append(gone_s)
             trial.kills[checks.moment(project, before)] += 1
             trial.faults += checks.export_faults(project, results)
-            saved = {node: computed.get(node, 0) for node in checks.published(project)}
-            trial.saved = max(trial.saved, len(saved))
+            held = checks.published(project)
+            saved = {what: count for what, count in computed.items() if what[0] in held}
+            trial.saved = len(held)
     trial.again = sum(project.computed().values()) - len(project.computed())
     trial.faults += checks.end_faults(project, wanted)
     trial.wall_s = time.monotonic() - started

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from chaos_project import MARK, Project
+from chaos_project import MARK, Project, is_split
 
 GONE_WITHIN_S = 10.0
 _STAMP = ".exported.json"
@@ -86,8 +86,9 @@ def files_for_people(project: Project, *, hidden: bool) -> dict[str, str]:
     found = {}
     for path in _walk(project.output):
         name = str(path.relative_to(project.output))
-        if path.name == _STAMP:
-            found[name] = ""  # holds times and paths; whether it fits is for the next run to see
+        log_of_chunks = path.suffix == ".log" and is_split(path.stem)
+        if path.name == _STAMP or log_of_chunks:
+            found[name] = ""  # differs by nature: times; what the run printed that did the rest
         elif hidden or not path.name.startswith("."):
             found[name] = digest(path)
     return found

@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,13 +32,18 @@ _BLOCK: list[tuple[str, dict[str, tuple[int, str]]]] = [
     ("Turn", {"image": (0, "image")}),
     ("Turn", {"image": (0, "image")}),
     ("Turn", {"image": (1, "image")}),  # a chain
-    ("Turn", {"image": (4, "image")}),
+    ("Fade", {"image": (4, "image")}),  # split into its frames
     ("Join", {"a": (2, "image"), "b": (3, "image"), "c": (5, "image")}),
     ("Measure", {"image": (6, "image"), "label": (6, "label")}),
     ("Connect", {"dataframe": (7, "dataframe")}),
     ("Total", {"dataframe": (7, "dataframe"), "total": (-1, "total")}),  # of the block before
 ]
-_EXPORTED = {"Join", "Measure", "Connect", "Total"}
+_EXPORTED = {"Fade", "Join", "Measure", "Connect", "Total"}
+
+
+def is_split(node: str) -> bool:
+    """Tell whether a node runs in chunks."""
+    return _BLOCK[int(node[1:]) % len(_BLOCK)][0] == "Fade"
 
 
 def tasks_of(count: int) -> dict[str, Any]:
@@ -56,7 +62,7 @@ def tasks_of(count: int) -> dict[str, Any]:
             "module": f"chaos_tasks.{kind}",
             "params": params,
             "inputs": {key: source for key, source in inputs.items() if source},
-            "tags": [_TAGS[number % len(_TAGS)]],
+            "tags": ["frames" if kind == "Fade" else _TAGS[number % len(_TAGS)]],
             "output": kind in _EXPORTED,
         }
     return tasks
@@ -96,6 +102,7 @@ class Project:
             for address, environment in PROFILES[profile].items()
             if environment == "baremetal" or images.get(environment)
         }
+        entries["tag:frames"] = {**entries["default"], "resources": {"batch_size": 1}}
         resources = {"execution_configs": {"chaos": entries}, "default_profile": "chaos"}
         for name, data in (("pipeline", pipeline), ("pipeline-resources", resources)):
             path = self.folder / f"{name}.chaos.yaml"
@@ -128,11 +135,8 @@ class Project:
                 stderr=subprocess.STDOUT, start_new_session=True,
             )  # fmt: skip
 
-    def computed(self) -> dict[str, int]:
-        """Count how often each node was computed, finished or not."""
+    def computed(self) -> Counter[tuple[str, str]]:
+        """Count how often each node, and each chunk of one, was begun: by name and first frame."""
         log = self.folder / "log" / "ran.txt"
-        counts: dict[str, int] = {}
-        for line in log.read_text().splitlines() if log.exists() else []:
-            name = f"n{int(line.split()[0]):03}"
-            counts[name] = counts.get(name, 0) + 1
-        return counts
+        lines = log.read_text().splitlines() if log.exists() else []
+        return Counter((f"n{int(line.split()[0]):03}", line.split()[1]) for line in lines)

@@ -19,7 +19,7 @@ class _Noted(PipelineTask):
     work_ms: int = Param(0, help="how long it takes at least", unit="ms")
 
     def run_baremetal(self, data: Any) -> dict[str, Any]:
-        line = f"{self.number} {os.getpid()}\n".encode()
+        line = f"{self.number} {data.get('frame_offset') or 0}\n".encode()
         log = os.open(os.environ["CYTO_CHAOS_LOG"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
         os.write(log, line)  # one write: lines of several workers never mix
         os.close(log)
@@ -53,12 +53,26 @@ class Turn(_Noted):
     """Turn a movie by a quarter and move its values."""
 
     inputs: ClassVar = {"image": Port("image", "any movie")}
-    outputs: ClassVar = {"image": Port("image", "the same size")}
+    outputs: ClassVar[dict[str, Port]] = {"image": Port("image", "the same size")}
 
     def compute(self, data: Any) -> dict[str, Any]:
         import numpy as np
 
         return {"image": np.rot90(data["image"], axes=(1, 2)) * np.uint16(3) + self.number % 7}
+
+
+class Fade(Turn):
+    """Do the same to each frame alone, so that it can be split; give a table of them too."""
+
+    framewise = True
+    outputs: ClassVar = {"image": Port("image"), "dataframe": Port("dataframe", "a row per frame")}
+
+    def compute(self, data: Any) -> dict[str, Any]:
+        import pandas as pd
+
+        movie = super().compute(data)["image"]
+        rows = {"frame": range(len(movie)), "mean": [float(frame.mean()) for frame in movie]}
+        return {"image": movie, "dataframe": pd.DataFrame(rows)}
 
 
 class Join(_Noted):

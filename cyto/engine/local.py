@@ -125,7 +125,8 @@ class LocalRunner:
             told = replace(result, message=job.words(chunk) + result.message)
             stopped = self._stop.is_set()
             report = self._results.failed(job.node, told, folder.folder, stopped)
-        elif not job.left:
+        elif not job.left:  # first the log: what is published is never run again
+            join_logs(running.jobs, self._layout.log(job.node.name))
             report = replace(self._maker.finish(job), wall_s=time.monotonic() - running.since)
         return ChunkEnd(
             node=job.node.name, chunk=chunk, report=report and self._last(running, report)
