@@ -104,6 +104,10 @@ def _trial(project: Project, wanted: Project, expected_s: float, chance: random.
     while not over:
         before = set(checks.runs(project))
         over = _attempt(project, expected_s, chance, trial)
+        if over and not trial.kills and not trial.faults:  # too fast to be killed: once more
+            project.forget()
+            over = False
+            continue
         gone_s, stayed = checks.await_end(project.mark)
         computed = project.computed()
         trial.faults += stayed + checks.lock_faults(project)

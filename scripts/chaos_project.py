@@ -135,6 +135,11 @@ class Project:
                 stderr=subprocess.STDOUT, start_new_session=True,
             )  # fmt: skip
 
+    def forget(self) -> None:
+        """Remove what was computed, and the note that it was."""
+        shutil.rmtree(self.output, ignore_errors=True)
+        (self.folder / "log" / "ran.txt").unlink(missing_ok=True)
+
     def computed(self) -> Counter[tuple[str, str]]:
         """Count how often each node, and each chunk of one, was begun: by name and first frame."""
         log = self.folder / "log" / "ran.txt"
