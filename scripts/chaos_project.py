@@ -94,7 +94,11 @@ class Project:
         shutil.copy(HERE / "chaos_tasks.py", self.folder)
         movie = np.arange(4 * 48 * 48, dtype=np.uint16).reshape(4, 48, 48) % 997
         tifffile.imwrite(  # compressed, so that the engine decodes it into the store
-            self.folder / "movie.tif", movie, metadata={"axes": "TYX"}, compression="zlib"
+            self.folder / "movie.tif",
+            movie,
+            metadata={"axes": "TYX"},
+            compression="zlib",
+            photometric="minisblack",
         )
         pipeline = {"channels": {"movie": "movie.tif"}, "tasks": tasks_of(nodes)}
         entries = {

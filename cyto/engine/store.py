@@ -97,7 +97,10 @@ class Store:
         The entry with its paths in the store. When somebody else published the same key first,
         theirs, which is the same.
         """
-        files = sorted(p for p in out.rglob("*") if p.is_file())
+        ours = (
+            out / _MANIFEST
+        )  # there already when an earlier run was killed just before its rename
+        files = sorted(p for p in out.rglob("*") if p.is_file() and p != ours)
         manifest = {
             "outputs": {
                 name: replace(ref, path=ref.path and os.path.relpath(ref.path, out)).to_json()
@@ -108,7 +111,7 @@ class Store:
             "files": {os.path.relpath(p, out): [p.stat().st_size, _checksum(p)] for p in files},
         }
         sealed = {**manifest, "checksum": _text_checksum(manifest)}
-        (out / _MANIFEST).write_text(json.dumps(sealed), encoding="utf-8")
+        ours.write_text(json.dumps(sealed), encoding="utf-8")
         folder = self.path(key)
         folder.parent.mkdir(exist_ok=True)
         try:

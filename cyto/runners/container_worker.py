@@ -83,6 +83,7 @@ def answer(request: TaskRequest) -> TaskResult:
         failure = _explain(error)
         with contextlib.suppress(ValueError, OSError, AttributeError):  # the tool may have shut it
             sys.stderr.write(failure["traceback"])
+        _remove_half(request)
     finally:
         for stream in (sys.stdout, sys.stderr):
             with contextlib.suppress(ValueError, OSError, AttributeError):
@@ -140,6 +141,14 @@ def _execute(request: TaskRequest) -> dict[str, Ref]:
         for key, value in values.items()
         if value is not None
     }
+
+
+def _remove_half(request: TaskRequest) -> None:
+    """Remove what a failed task wrote; on a full disk the result would find no room beside it."""
+    import shutil
+
+    if not request.into:  # the other chunks' results lie there too
+        shutil.rmtree(os.path.join(request.folder, "out"), ignore_errors=True)
 
 
 def _explain(error: BaseException) -> dict[str, Any]:
