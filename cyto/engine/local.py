@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import threading
 import time
@@ -140,7 +141,8 @@ class LocalRunner:
                 return None
             running.ended = True
         self._pool.done(node, running.waiting)
-        join_logs(running.jobs, self._layout.log(node.name))
+        with contextlib.suppress(OSError):  # such as a full disk; each chunk's log is still there
+            join_logs(running.jobs, self._layout.log(node.name))
         return report
 
     def _tried(

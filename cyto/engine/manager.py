@@ -153,7 +153,11 @@ class TaskManager:
         limit = min(self._jobs or machine.cpus, machine.cpus)
         try:
             with ThreadPoolExecutor(max_workers=limit, thread_name_prefix="node") as threads:
-                self._loop(scheduler, record, start, done, cluster)
+                try:
+                    self._loop(scheduler, record, start, done, cluster)
+                except BaseException:
+                    self._stop.set()  # or what runs would be waited for
+                    raise
         finally:
             if cluster is not None:
                 cluster.close()
