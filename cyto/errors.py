@@ -14,7 +14,6 @@ Messages say what failed, why, and what to do; the same facts are attributes.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Optional
@@ -242,6 +241,8 @@ def nearest(word: str, choices: Iterable[str], *, what: str = "") -> str:
     -------
     A sentence: the near ones when there are any, else all of them.
     """
+    import difflib  # every worker loads this module, and few words are wrong
+
     known = sorted(set(choices))
     close = difflib.get_close_matches(word, known, n=2, cutoff=0.6)
     if not close:

@@ -21,8 +21,10 @@ import psutil
 import pytest
 import yaml
 
+from cyto.core.placement import Placement
 from cyto.errors import UnavailableError
 from cyto.runners.environment import get_environment
+from cyto.runners.slurm import Slurm
 
 DOCKER, BASH = shutil.which("docker") or "docker", shutil.which("bash") or "bash"
 ROOT = Path(__file__).resolve().parents[1]
@@ -45,7 +47,10 @@ def require(*services: str) -> None:
 def _fault(service: str) -> str:
     """Say why a service cannot be used; empty when it can."""
     try:
-        get_environment(service).check_program()  # type: ignore[attr-defined]
+        if service == "slurm":
+            Slurm().check(Placement())
+        else:
+            get_environment(service).check_program()  # type: ignore[attr-defined]
     except UnavailableError as error:
         return error.message
     return ""
@@ -132,6 +137,16 @@ def until(condition: Callable[[], object], *, within_s: float = 20.0) -> bool:
             return False
         time.sleep(0.05)
     return True
+
+
+def suspended(pid: int, seconds: float, meanwhile: Callable[[], object]) -> None:
+    """Hold a process for some seconds."""
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        meanwhile()
+        time.sleep(seconds)
+    finally:
+        os.kill(pid, signal.SIGCONT)
 
 
 def marked(mark: str) -> list[psutil.Process]:

@@ -12,7 +12,10 @@ import click
 from cyto._version import VERSION
 from cyto.errors import CytoError
 
-_COMMANDS = ("run", "validate", "plan", "doctor", "tasks", "build", "schema", "sample")
+_COMMANDS = (
+    "run", "status", "wait", "cancel", "validate", "plan", "doctor", "tasks", "build", "schema",
+    "sample",
+)  # fmt: skip
 _EPILOG = """\b
 Examples:
   cyto sample demo                          simulate an assay to play with

@@ -29,6 +29,7 @@ _PLANNING = (
         "--only", multiple=True, metavar="NODE", help="This node and what it needs; again for more."
     ),
 )
+run_argument = click.argument("run", metavar="[RUN]", default="output")
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for a program.")
 
 

@@ -13,6 +13,7 @@ from cyto.config.fields import (
     Strict,
     Text,
     TextList,
+    WrongValueError,
     blank,
     one_of,
 )
@@ -28,7 +29,10 @@ def _check_gres(text: str) -> str:
 
 
 def _join(value: Any) -> str:
-    return ",".join(value) if isinstance(value, tuple) else str(value)
+    text = ",".join(value) if isinstance(value, tuple) else str(value)
+    if "\n" in text or "\r" in text:
+        raise WrongValueError("an option of sbatch cannot hold a line break", "write one line")
+    return text
 
 
 Gpus = Annotated[int, Field(ge=0)]
@@ -43,6 +47,7 @@ OptionValue = Annotated[
 FlagValue = Annotated[
     Annotated[bool, Tag("<bool>")] | Annotated[Text, Tag("<text>")] | Annotated[int, Tag("<int>")],
     one_of("true, false or the option's value"),
+    AfterValidator(lambda value: value if isinstance(value, bool) else _join(value)),
 ]
 
 
@@ -77,6 +82,9 @@ class NeutralResources(Strict):
     )
     batch_size: Count | None = Field(
         default=None, description="Frames per chunk, for tasks that treat frames independently."
+    )
+    max_parallel: Count | None = Field(
+        default=None, description="How many of a node's chunks run at once; left out: all."
     )
     node_selector: Annotated[dict[Text, Scalar], blank(dict)] = Field(
         default_factory=dict, description="Labels that the machine must have."

@@ -52,6 +52,13 @@ def check_entries(source: Source, path: KeyPath, entry: JSON) -> list[Problem]:
     return [source.problem((*path, *at), text, hint, key=True) for at, text, hint in found]
 
 
+def check_site(source: Source) -> list[Problem]:
+    """Find contradictions in what the file says for all nodes that Slurm runs."""
+    site = source.data.get("slurm")
+    found = _spellings(site) if isinstance(site, dict) else []
+    return [source.problem(("slurm", *at[1:]), text, hint, key=True) for at, text, hint in found]
+
+
 def _environment(entry: dict[str, JSON]) -> Found:
     kind, runner = entry.get("type"), entry.get("runner")
     if kind == "baremetal":

@@ -11,16 +11,23 @@ from cyto.config.gres import parse_gres
 from cyto.config.paths import expanded
 from cyto.config.resources_model import Bind, Entry
 from cyto.config.sbatch_options import FLAGS, VALUES
+from cyto.config.site import given, with_site
 from cyto.core import placement as core
 
 if TYPE_CHECKING:
-    from cyto._typing import JSON
     from cyto.config.amounts import NeutralResources
 
 _CARRIED = {*VALUES, *FLAGS, "gres"}
 
 
-def placement_of(entry: Entry, folder: Path, *, source: str = "", key: str = "") -> core.Placement:
+def placement_of(
+    entry: Entry,
+    folder: Path,
+    *,
+    source: str = "",
+    key: str = "",
+    site: NeutralResources | None = None,
+) -> core.Placement:
     """Translate an entry.
 
     Parameters
@@ -31,6 +38,8 @@ def placement_of(entry: Entry, folder: Path, *, source: str = "", key: str = "")
         What relative images and mounts are relative to, absolute.
     source, key
         Where it was written, and the key that it was written under.
+    site
+        What the file says for all nodes that Slurm runs.
 
     Returns
     -------
@@ -38,7 +47,10 @@ def placement_of(entry: Entry, folder: Path, *, source: str = "", key: str = "")
     are in ``launcher_options`` by their names without dashes; an empty value is a flag without
     one, and ``gres`` is there as written, in place of what ``resources.gpus`` would make.
     """
-    environment = _environment(entry)
+    environment, launcher = _environment(entry), _launcher(entry)
+    resources, more = entry.resources, dict[str, str]()
+    if site is not None and launcher == "slurm":
+        resources, more = with_site(resources, site)
     optional: dict[str, Any] = {
         "python": entry.python,
         "pids": entry.pids,
@@ -46,17 +58,19 @@ def placement_of(entry: Entry, folder: Path, *, source: str = "", key: str = "")
     }
     return core.Placement(
         environment=environment,
-        launcher=_launcher(entry),
+        launcher=launcher,
         image=_image(entry.image, environment, folder),
         packages=entry.packages,
         pull=entry.pull,
         network=bool(entry.network),
         binds=tuple(_bind(bind, folder) for bind in entry.binds or () if isinstance(bind, Bind)),
         env=tuple((name, str(value)) for name, value in entry.env.items()),
-        resources=_resources(entry.resources),
-        launcher_options=tuple(_options(entry.resources).items()),
-        batch_size=entry.resources.batch_size,
-        node_selector=tuple((k, str(v)) for k, v in entry.resources.node_selector.items()),
+        resources=_resources(resources),
+        launcher_options=tuple({**_options(resources), **more}.items()),
+        batch_size=resources.batch_size,
+        max_parallel=resources.max_parallel,
+        group=_group(entry.group),
+        node_selector=tuple((k, str(v)) for k, v in resources.node_selector.items()),
         source=source,
         entry=key,
         **{name: value for name, value in optional.items() if value is not None},
@@ -73,32 +87,29 @@ def _environment(entry: Entry) -> str:
 def _launcher(entry: Entry) -> str:
     if entry.launcher:
         return entry.launcher
-    return "slurm" if slurm_keys(_given(entry.resources)) else "local"
+    return "slurm" if slurm_keys(given(entry.resources)) else "local"
 
 
-def _given(resources: NeutralResources) -> dict[str, JSON]:
-    """Give what was said, under the names that people write."""
-    return {
-        field.alias or name: value
-        for name, field in type(resources).model_fields.items()
-        if (value := getattr(resources, name)) is not None and name in resources.model_fields_set
-    }
+def _group(said: bool | int | None) -> int | None:
+    if said is None or said is False:
+        return None
+    return 0 if said is True else said
 
 
 def _options(resources: NeutralResources) -> dict[str, str]:
-    given = {key: value for key, value in _given(resources).items() if key in _CARRIED}
-    return {key: "" if v is True else str(v) for key, v in given.items() if v is not False}
+    carried = {key: value for key, value in given(resources).items() if key in _CARRIED}
+    return {key: "" if v is True else str(v) for key, v in carried.items() if v is not False}
 
 
-def _resources(given: NeutralResources) -> core.Resources:
-    gpus = given.gpu if given.gpu is not None else given.gpus
+def _resources(said: NeutralResources) -> core.Resources:
+    gpus = said.gpu if said.gpu is not None else said.gpus
     if gpus is None:
-        gpus = parse_gres(given.gres).get("gpu", 0) if given.gres else 0
+        gpus = parse_gres(said.gres).get("gpu", 0) if said.gres else 0
     return core.Resources(
-        cpus=given.cpus or given.cpus_per_task or given.cpus_per_task_slurm,
-        memory_bytes=given.memory or given.mem,
+        cpus=said.cpus or said.cpus_per_task or said.cpus_per_task_slurm,
+        memory_bytes=said.memory or said.mem,
         gpus=gpus,
-        walltime_s=given.walltime or given.time,
+        walltime_s=said.walltime or said.time,
     )
 
 

@@ -111,7 +111,8 @@ def placements(
     made: dict[str, Placement] = {}
     for key, entry in entries.items():
         place = resources.source.place(("execution_configs", profile, key))
-        made[key] = placement_of(entry, resources.source.folder, source=place, key=key)
+        site = resources.model.slurm if resources.model else None
+        made[key] = placement_of(entry, resources.source.folder, source=place, key=key, site=site)
     found: dict[str, Placement] = {}
     problems: list[Problem] = []
     for node, task in pipeline.tasks.items():

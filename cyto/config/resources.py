@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cyto.config.amounts import Resources
-from cyto.config.contradictions import check_entries
+from cyto.config.contradictions import check_entries, check_site
 from cyto.config.paths import expanded
 from cyto.config.resources_model import SHAPES, Entry, ResourcesFile
 from cyto.config.sbatch_options import OWNED
@@ -111,7 +111,7 @@ def resources_for(pipeline: str | Path, given: str | Path | None = None) -> Reso
 def advice(path: KeyPath) -> str:
     """Advise on an unknown key of an entry or of its resources."""
     key, where = str(path[-1]), path[:-1]
-    if where[-1:] == ("resources",):
+    if where[-1:] == ("resources",) or where == ("slurm",):
         if key in OWNED:
             return f"--{key} is set by pyCyto itself"
         option = key.lstrip("-").replace("_", "-")
@@ -144,7 +144,7 @@ def _check_default(source: Source) -> list[Problem]:
 def _check_profiles(source: Source) -> list[Problem]:
     """Find contradictions in every entry."""
     profiles = source.data.get("execution_configs")
-    problems: list[Problem] = []
+    problems = check_site(source)
     for profile, entries in profiles.items() if isinstance(profiles, dict) else ():
         for name, entry in entries.items() if isinstance(entries, dict) else ():
             path = ("execution_configs", profile, name)

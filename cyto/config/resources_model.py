@@ -73,6 +73,12 @@ Setting = Annotated[
 ]
 
 
+Group = Annotated[
+    Annotated[bool, Tag("<bool>")] | Annotated[Count, Tag("<int>")],
+    one_of("true, false or how many nodes"),
+]
+
+
 class Entry(Strict):
     """Where and how a node runs."""
 
@@ -116,6 +122,11 @@ class Entry(Strict):
     isolate: bool | None = Field(
         default=None, description="A worker of its own, shared with no node."
     )
+    group: Group | None = Field(
+        default=None,
+        description="Run the nodes of this entry one after the other in one job of a cluster: "
+        "true for all that are ready at the same time, a number for so many per job.",
+    )
     resources: Annotated[Resources, blank(Resources)] = Field(
         default_factory=Resources, description="cpus, memory, gpus, walltime and Slurm's options."
     )
@@ -132,6 +143,11 @@ class ResourcesFile(Strict):
         description="For each profile, entries by node name, tag:NAME, or default; the most exact "
         "wins, and a node that none addresses runs on bare metal.",
     )
+    slurm: Annotated[Resources, blank(Resources)] = Field(
+        default_factory=Resources,
+        description="Defaults for all nodes that Slurm runs, such as account, time or partition; "
+        "an entry's own resources win. With mem-per-cpu here, memory is only asked for per cpu.",
+    )
     default_profile: Text | None = Field(
         default=None,
         description="Profile when neither the command line nor the pipeline names one.",
@@ -142,6 +158,7 @@ SHAPES: dict[tuple[str, ...], type[Strict]] = {
     (): ResourcesFile,
     ("execution_configs", "*", "*"): Entry,
     ("execution_configs", "*", "*", "resources"): Resources,
+    ("slurm",): Resources,
     ("execution_configs", "*", "*", "binds", "*"): Bind,
 }
 """Which model stands at which path; ``*`` is any key."""

@@ -134,6 +134,16 @@ class RunLayout:
         return self.run / "events.jsonl"
 
     @property
+    def stop_request(self) -> Path:
+        """Appears when somebody else asks the driver to stop."""
+        return self.run / "stop"
+
+    @property
+    def driver_log(self) -> Path:
+        """What the driver prints when it works in the background."""
+        return self.run / "driver.txt"
+
+    @property
     def jobs(self) -> Path:
         """Job folders, by worker group."""
         return self.run / "jobs"

@@ -53,6 +53,11 @@ class Claims:
         """Forget a claim."""
         (self._folder / f"{name}.json").unlink(missing_ok=True)
 
+    def clear(self) -> None:
+        """Forget all claims."""
+        for path in self._folder.glob("*.json"):
+            path.unlink(missing_ok=True)
+
     def folders(self) -> Iterator[Path]:
         """Give the folders of all submissions that somebody may still go on with."""
         found = (_read(path) for path in self._folder.glob("*.json"))

@@ -34,6 +34,7 @@ class _Work:
     """A node on the cluster, from its first submission to its report."""
 
     job: Job
+    order: int
     since: float = field(default_factory=time.monotonic)
     open: int = 0
     again: list[_Unit] = field(default_factory=list)
@@ -94,7 +95,7 @@ class ClusterRunner:
         self._claims = Claims(layout.submissions)
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="cluster")
         self._lock = threading.Lock()
-        self._numbers = itertools.count(1)
+        self._numbers, self._orders = itertools.count(1), itertools.count()
         self._beginning = 0
         self._grouped: dict[str, list[_Unit]] = {}
         self._followed: dict[Path, _Followed] = {}
@@ -103,7 +104,7 @@ class ClusterRunner:
         """Submit a node whose dependencies have succeeded, unless its result is there."""
         with self._lock:
             self._beginning += 1
-        self._threads.submit(self._start, node)
+        self._threads.submit(self._start, node, next(self._orders))
 
     def flush(self) -> None:
         """Submit the nodes that wait to share a job, when no more can come at once."""
@@ -112,7 +113,7 @@ class ClusterRunner:
                 return
             groups, self._grouped = self._grouped, {}
         for units in groups.values():
-            self._threads.submit(self._submit, units)
+            self._threads.submit(self._submit, sorted(units, key=lambda unit: unit.work.order))
 
     def cancel(self) -> None:
         """Cancel all jobs; each node is reported when its jobs have ended."""
@@ -130,19 +131,19 @@ class ClusterRunner:
         self._slurm.close()
         self._threads.shutdown(cancel_futures=True)
 
-    def _start(self, node: Node) -> None:
-        end = self._results.guarded(node, lambda: self._begin(node))
+    def _start(self, node: Node, order: int) -> None:
+        end = self._results.guarded(node, lambda: self._begin(node, order))
         with self._lock:
             self._beginning -= 1
         if end is not None:
             self._done(end)
 
-    def _begin(self, node: Node) -> NodeReport | None:
+    def _begin(self, node: Node, order: int) -> NodeReport | None:
         """Submit a node, or put it where it waits for others; give its report if it has ended."""
         job = self._maker.prepare(node)
         if isinstance(job, NodeReport):
             return job
-        work = _Work(job=job)
+        work = _Work(job=job, order=order)
         if self._adopt(work):
             return None
         if job.parts is not None and not job.left:

@@ -71,7 +71,10 @@ class Job:
     def words(self, chunk: int | None) -> str:
         """Name a chunk for people."""
         span = self.span(chunk)
-        return "" if span is None else f"frames {span[0]} to {span[1] - 1}: "
+        if span is None:
+            return ""
+        first, last = span[0], span[1] - 1
+        return f"frame {first}: " if first == last else f"frames {first} to {last}: "
 
 
 class JobMaker:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import json
 import os
@@ -10,6 +11,8 @@ from pathlib import Path
 from typing import IO
 
 from cyto.errors import RunLockedError, UnavailableError
+
+_LOOKS = 25
 
 
 class RunLock:
@@ -37,7 +40,7 @@ class RunLock:
                 hint="name another with --output-dir",
             ) from error
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _take(file)
         except OSError:
             file.seek(0)
             holder = _read(file.read())
@@ -48,7 +51,8 @@ class RunLock:
             ) from None
         file.truncate(0)
         mine = {"pid": os.getpid(), "host": os.uname().nodename, "since": time.strftime("%c")}
-        os.write(file.fileno(), json.dumps(mine).encode())
+        with contextlib.suppress(OSError):  # a full disk: held all the same
+            os.write(file.fileno(), json.dumps(mine).encode())
         self._file = file
         return self
 
@@ -57,6 +61,20 @@ class RunLock:
             self._file.truncate(0)
             self._file.close()
             self._file = None
+
+
+def _take(file: IO[str]) -> None:
+    """Take the lock; somebody who only looks whether it is held has it for an instant."""
+    for _ in range(_LOOKS):
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except OSError:
+            file.seek(0)
+            if file.read():
+                raise
+            time.sleep(0.02)
+    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def _read(text: str) -> str:

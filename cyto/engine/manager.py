@@ -7,13 +7,14 @@ import signal
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from types import FrameType
 
+from cyto._typing import JSON
 from cyto.core.layout import RunLayout
 from cyto.engine.cluster import ClusterRunner
 from cyto.engine.inputs import ChannelReader
@@ -25,6 +26,7 @@ from cyto.engine.plan import Node, Plan
 from cyto.engine.pool import WorkerPool, clear_scratch
 from cyto.engine.record import Listener, RunRecord
 from cyto.engine.results import Results
+from cyto.engine.runs import remember_run
 from cyto.engine.scheduler import Grant, Scheduler
 from cyto.engine.store import Store
 from cyto.errors import UnavailableError
@@ -32,6 +34,11 @@ from cyto.runners.environment import get_environment
 from cyto.runners.machine import this_machine
 
 _End = NodeReport | Split | ChunkEnd
+
+
+def new_run_id() -> str:
+    """Make a run's name: when it began, and something that no other has."""
+    return f"{time.strftime('%Y%m%d-%H%M%S')}-{uuid.uuid4().hex[:4]}"
 
 
 def _elsewhere(node: Node) -> bool:
@@ -54,6 +61,10 @@ class TaskManager:
         Stop everything at the first failure.
     listeners
         Called with each event of the record, in order.
+    asked
+        What the user asked for, as `cyto run` takes it, so that another driver can go on.
+    run_id
+        The run's name; ``None`` makes one.
     """
 
     def __init__(
@@ -63,7 +74,10 @@ class TaskManager:
         jobs: int | None = None,
         fail_fast: bool = False,
         listeners: tuple[Listener, ...] = (),
+        asked: Mapping[str, JSON] | None = None,
+        run_id: str | None = None,
     ) -> None:
+        self._asked, self._run_id = dict(asked or {}), run_id or new_run_id()
         self._plan = plan
         self._fail_fast = fail_fast
         self._jobs = jobs
@@ -84,17 +98,17 @@ class TaskManager:
         RunLockedError
             Another run works in the output folder.
         """
-        run_id = f"{time.strftime('%Y%m%d-%H%M%S')}-{uuid.uuid4().hex[:4]}"
-        layout = RunLayout(self._plan.output_dir, run_id)
+        layout = RunLayout(self._plan.output_dir, self._run_id)
         started = time.monotonic()
         with RunLock(layout.lock), self._signals():
             layout.logs.mkdir(parents=True, exist_ok=True)
             record = RunRecord(layout.record, self._listeners)
             try:
-                record.write("run_started", **self._facts(run_id))
+                record.write("run_started", **self._facts(self._run_id))
+                remember_run(layout, self._plan.pipeline)
                 self._run_nodes(layout, record)
                 report = RunReport(
-                    run_id=run_id,
+                    run_id=self._run_id,
                     output_dir=self._plan.output_dir,
                     nodes={name: self._reports[name] for name in self._plan.nodes},
                     wall_s=time.monotonic() - started,
@@ -154,7 +168,7 @@ class TaskManager:
         try:
             with ThreadPoolExecutor(max_workers=limit, thread_name_prefix="node") as threads:
                 try:
-                    self._loop(scheduler, record, start, done, cluster)
+                    self._loop(scheduler, record, start, done, cluster, layout.stop_request)
                 except BaseException:
                     self._stop.set()  # or what runs would be waited for
                     raise
@@ -171,6 +185,7 @@ class TaskManager:
         start: Callable[[Grant], None],
         done: SimpleQueue[_End],
         cluster: ClusterRunner | None,
+        stop_request: Path,
     ) -> None:
         stopping = False
         while scheduler.unfinished or scheduler.running:
@@ -195,6 +210,8 @@ class TaskManager:
             try:
                 end = done.get(timeout=0.2)  # short, so that a signal is noticed
             except Empty:
+                if stop_request.exists():
+                    self.stop()
                 continue
             self._take_in(scheduler, record, end)
 
@@ -274,6 +291,7 @@ class TaskManager:
             "host": os.uname().nodename,
             "pid": os.getpid(),
             "folder": str(Path.cwd()),
+            "asked": self._asked,
             "nodes": {
                 name: {
                     "task": node.task,

@@ -46,9 +46,15 @@ def read_events(path: Path) -> Iterator[Event]:
     """Read a record; what a crash or a power loss cut short or left empty is left out."""
     with open(path, encoding="utf-8", errors="replace") as file:
         for line in file:
-            try:
-                event = json.loads(line) if line.endswith("\n") else None
-            except ValueError:
-                continue
+            event = read_event(line) if line.endswith("\n") else None
             if event is not None:
                 yield event
+
+
+def read_event(line: str | bytes) -> Event | None:
+    """Read one line of a record; ``None`` for one that is not whole."""
+    try:
+        event = json.loads(line)
+    except ValueError:
+        return None
+    return event if isinstance(event, dict) else None

@@ -10,15 +10,13 @@ Starts without site packages: the standard library and a few modules of pyCyto a
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import json
 import os
-import shutil
 import signal
 import sys
-import tempfile
 import threading
-import traceback
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -60,6 +58,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         _run(layout, number, told, stop)
     except Exception as error:  # noqa: BLE001 - the driver must hear of it
+        import traceback
+
         traceback.print_exc()
         told.line(ended=0, fault=f"{type(error).__name__}: {error}")
         return 1
@@ -106,9 +106,19 @@ def _run(layout: BatchLayout, element: int, told: Told, stop: threading.Event) -
                 if stop.is_set():
                     return
                 result = _settled(request, fault) if fault else _ask(worker, request, stop)
-                if result.reason == "cancelled":
+                if _interrupted(result, stop):
                     return  # Slurm knows by whom, and why
                 told.line(result=result.to_json(), index=index)
+
+
+def _interrupted(result: TaskResult, stop: threading.Event) -> bool:
+    """Tell whether the request came to nothing because Slurm ends the job.
+
+    Slurm signals every process of a job: the worker's end may be seen before our own signal.
+    """
+    if result.reason == "signal":
+        stop.wait(0.5)
+    return stop.is_set() and not result.ok
 
 
 def spec_here(
@@ -135,15 +145,28 @@ class _Scratch:
 
     def __enter__(self) -> str:
         local = os.environ.get("TMPDIR", "")
-        usable = local and os.access(local, os.W_OK | os.X_OK)
+        usable = bool(local) and os.access(local, os.W_OK | os.X_OK)
         if not usable:
             self._shared.mkdir(parents=True, exist_ok=True)
-        folder = local if usable else self._shared
-        self._path = tempfile.mkdtemp(prefix="cyto-", dir=folder)
-        return self._path
+        # tempfile and shutil, which it loads, cost as much as all else here
+        name = f"cyto-{os.environ.get('SLURM_JOB_ID', '0')}-{os.getpid()}-{os.urandom(4).hex()}"
+        self._path = Path(local if usable else self._shared, name)
+        self._path.mkdir(mode=0o700)
+        return str(self._path)
 
     def __exit__(self, *_: object) -> None:
-        shutil.rmtree(self._path, ignore_errors=True)
+        _remove(self._path)
+
+
+def _remove(folder: Path) -> None:
+    """Remove a folder and all in it, as far as that can be done."""
+    for where, folders, files in os.walk(folder, topdown=False):
+        for name in [*files, *folders]:
+            with contextlib.suppress(OSError):
+                path = Path(where, name)
+                path.rmdir() if name in folders and not path.is_symlink() else path.unlink()
+    with contextlib.suppress(OSError):
+        folder.rmdir()
 
 
 def _environment(module: str, name: str) -> Environment:

@@ -96,6 +96,14 @@ def run_visible(argv: Sequence[str], *, folder: Path | None = None, text: str = 
     return done.returncode
 
 
+def start_detached(argv: Sequence[str], log: Path) -> subprocess.Popen[bytes]:
+    """Start a program that goes on when this one ends; *log* takes what it prints."""
+    with open(log, "ab") as file:
+        return subprocess.Popen(
+            list(argv), stdin=subprocess.DEVNULL, stdout=file, stderr=file, start_new_session=True
+        )
+
+
 class Child:
     """A process in a session of its own, spoken to in lines.
 

@@ -249,7 +249,8 @@ def _silent(answer: Completed) -> bool:
 
 def _words(answer: Completed) -> str:
     """Give Slurm's own words, without the names of its programs and functions."""
-    lines = [re.sub(r"^\w+: (error: )?", "", line) for line in answer.err.splitlines()]
+    noise = r"^\w+: (error: )?(Batch job submission failed: )?"
+    lines = [re.sub(noise, "", line) for line in answer.err.splitlines()]
     return "; ".join(line.strip() for line in lines if line.strip()) or f"exit code {answer.code}"
 
 

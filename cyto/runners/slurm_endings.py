@@ -126,7 +126,7 @@ def waiting(states: Iterable[tuple[str, JobState]]) -> str:
             nodes.add(state.node)
         elif state.state in {"PENDING", "REQUEUED", "REQUEUE_HOLD", "SPECIAL_EXIT"}:
             reason = state.reason.partition(",")[0].strip()
-            reasons[reason if reason not in {"", "None"} else "new"] += 1
+            reasons["" if reason == "None" else reason] += 1
             if reason in _STUCK:
                 advice = f" ({_STUCK[reason].format(job=job)})"
     runs = f"runs on {', '.join(sorted(nodes))}" if nodes else ""
@@ -134,7 +134,9 @@ def waiting(states: Iterable[tuple[str, JobState]]) -> str:
         return runs
     waits = sum(reasons.values())
     share = "" if waits == count else f"{waits} of {count} "
-    text = f"{share}wait{'s' if not share else ''} in the queue: {', '.join(reasons)}{advice}"
+    why = ", ".join(reason for reason in reasons if reason)
+    text = f"{share}wait{'s' if not share else ''} in the queue" + (f": {why}" if why else "")
+    text += advice
     return f"{text}; {runs}" if runs else text
 
 
@@ -145,6 +147,10 @@ _ADVICE = {
     "time limit": "give less resources.time, or another partition",
     "node configuration": "no node has what is asked for: see sinfo -o '%N %c %m %G', and ask for "
     "less of cpus, memory or gpus",
+    "node name": "name nodes that 'sinfo' lists, or leave nodelist and exclude out",
+    "feature": "name a constraint that 'sinfo -o %f' lists",
+    "gres": "name what 'sinfo -o %G' lists, such as gpu:1",
+    "unrecognized option": "this Slurm has no such option; leave it out",
     "node count": "ask for fewer nodes, or leave nodes and nodelist out",
     "limit": "wait for other jobs, or ask for less at a time (max_parallel, batch_size)",
 }

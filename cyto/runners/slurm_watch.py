@@ -184,7 +184,7 @@ class Watched:
     # ---------------------------------------------------------------- Slurm's word
 
     def learn(self, states: Mapping[str, JobState]) -> Iterator[str]:
-        """Take what the queue holds; give the jobs that are missing there."""
+        """Take what the queue holds; give the jobs of which more must be known."""
         for element in self._elements:
             if element.over:
                 continue
@@ -192,6 +192,8 @@ class Watched:
             if job in states:
                 element.misses = 0
                 self._learn(element, states[job])
+                if states[job].ended and element.last_word is None:
+                    yield job  # the queue does not say its exit code
             else:
                 element.misses += 1
                 if element.misses > 1:
@@ -199,7 +201,7 @@ class Watched:
         self._say()
 
     def learn_fate(self, job: str, state: JobState) -> None:
-        """Take what was found out about a job that is missing in the queue."""
+        """Take what was found out about one job."""
         for element in self._elements:
             if self.submission.id_of(element.number) == job and not element.over:
                 self._learn(element, state)

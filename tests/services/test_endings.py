@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
 from pathlib import Path
 from typing import Any
@@ -92,7 +93,8 @@ def test_the_docker_client_is_killed(project: Project) -> None:
     with project.cyto.start("run", pipeline) as run:
         project.wait_until_started()
         for process in descendants(run):
-            process.kill()
+            with contextlib.suppress(psutil.NoSuchProcess):  # it ended with the one before
+                process.kill()
         see_failure(run, "was killed (SIGKILL)")
 
 
@@ -102,7 +104,8 @@ def test_an_apptainer_container_is_killed(project: Project) -> None:
     with project.cyto.start("run", pipeline) as run:
         project.wait_until_started()
         for process in descendants(run):
-            process.kill()
+            with contextlib.suppress(psutil.NoSuchProcess):  # it ended with the one before
+                process.kill()
         see_failure(run, "was killed (SIGKILL)")
 
 

@@ -1,0 +1,22 @@
+"""The driver of ``cyto run --detach``, in a process of its own."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+from cyto.cli.running import plan_of, run_plan, show
+from cyto.errors import CytoError
+
+
+def main(run_id: str, asked: str) -> int:
+    """Run what was asked under a name that is already told; give the exit code."""
+    words = json.loads(asked)
+    try:
+        report = run_plan(plan_of(words), words, run_id=run_id)
+    except CytoError as error:
+        click.echo(f"error: {error}", err=True)
+        return error.exit_code
+    show(report, as_json=False)
+    return report.exit_code

@@ -1,0 +1,139 @@
+"""What commands that run, follow or take up a run share."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from collections.abc import Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+import cyto
+from cyto.errors import UnavailableError
+
+if TYPE_CHECKING:
+    from cyto.core.layout import RunLayout
+    from cyto.engine.outcomes import RunReport
+    from cyto.engine.plan import Plan
+
+PLANNING = ("pipeline", "resources", "profile", "overrides", "output_dir", "only")
+_BEGUN = {"submitted", "adopted", "node_started", "node_split", "node_finished", "run_finished"}
+_PATIENCE_S = 60.0
+_START = (
+    "import sys; sys.path.append({folder!r}); "
+    "from cyto.cli.background import main; sys.exit(main(*sys.argv[1:]))"
+)
+
+
+def plan_of(asked: Mapping[str, Any]) -> Plan:
+    """Make and check the plan of what was asked, and print its warnings."""
+    from cyto.engine.checks import check_plan
+    from cyto.engine.planning import make_plan
+
+    words = {name: asked[name] for name in PLANNING if name in asked}
+    plan = make_plan(words.pop("pipeline"), **words)
+    for warning in plan.warnings:
+        click.echo(f"warning: {warning}", err=True)
+    check_plan(plan)
+    return plan
+
+
+def run_plan(
+    plan: Plan, asked: Mapping[str, Any], *, verbose: bool = False, run_id: str | None = None
+) -> RunReport:
+    """Run a plan in this process, and show it."""
+    from rich.console import Console
+
+    from cyto.engine.durability import full_disk_explained
+    from cyto.engine.manager import TaskManager
+    from cyto.report.follow import LogFollower
+    from cyto.report.terminal import RunPrinter
+
+    with ExitStack() as stack:
+        printer = stack.enter_context(RunPrinter(Console(stderr=True)))
+        listeners = [printer]
+        if verbose:
+            listeners.append(stack.enter_context(LogFollower(printer.say)))  # type: ignore[arg-type]
+        manager = TaskManager(
+            plan,
+            jobs=asked.get("jobs"),
+            fail_fast=asked.get("fail_fast", False),
+            listeners=tuple(listeners),
+            asked=asked,
+            run_id=run_id,
+        )
+        stack.enter_context(full_disk_explained(plan.output_dir))
+        return manager.run()
+
+
+def detach(plan: Plan, asked: Mapping[str, Any]) -> str:
+    """Start another process that runs what was asked; give the run's id once it has begun.
+
+    Raises
+    ------
+    UnavailableError
+        It ended before it began; with what it printed.
+    """
+    from cyto.core.layout import RunLayout
+    from cyto.engine.lock import RunLock
+    from cyto.engine.manager import new_run_id
+    from cyto.engine.record import read_events
+    from cyto.runners.process import start_detached
+
+    layout = RunLayout(plan.output_dir, new_run_id())
+    with RunLock(layout.lock):  # say now that another run works there
+        layout.run.mkdir(parents=True)
+    start = _START.format(folder=str(Path(cyto.__file__).resolve().parent.parent))
+    argv = [sys.executable, "-c", start, layout.run_id, json.dumps(dict(asked))]
+    process = start_detached(argv, layout.driver_log)
+    end = time.monotonic() + _PATIENCE_S
+    while time.monotonic() < end:
+        ended = process.poll() is not None
+        if layout.record.exists():
+            if any(event["event"] in _BEGUN for event in read_events(layout.record)):
+                return layout.run_id
+        elif ended:
+            said = layout.driver_log.read_text(encoding="utf-8", errors="replace").strip()
+            raise UnavailableError(f"the run did not begin: {said}")
+        time.sleep(0.05)
+    return layout.run_id
+
+
+def take_up(layout: RunLayout, verbose: bool = False) -> RunReport:
+    """Run what a lost driver was asked for, in its folder; what it finished is not done again."""
+    from cyto.engine.record import read_events
+
+    started = next(iter(read_events(layout.record)))
+    asked = started.get("asked") or {}
+    if not asked:
+        raise click.UsageError(
+            f"the run {layout.run_id} was not started by 'cyto run', so it is not known what was "
+            "asked; run its pipeline again, and it goes on where it was"
+        )
+    os.chdir(started["folder"])
+    return run_plan(plan_of(asked), asked, verbose=verbose)
+
+
+def show(report: RunReport, as_json: bool) -> None:
+    """Print a run's report."""
+    if as_json:
+        from dataclasses import asdict
+
+        data = {**asdict(report), "output_dir": str(report.output_dir)}
+        click.echo(json.dumps({**data, "exit_code": report.exit_code}, indent=2))
+        return
+    from rich.console import Console
+
+    from cyto.report.terminal import print_report
+
+    print_report(Console(), report)
+
+
+def absolute(path: str | None) -> str | None:
+    """Make a path good for another working folder."""
+    return None if path is None else str(Path(path).absolute())
