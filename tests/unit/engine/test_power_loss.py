@@ -96,8 +96,8 @@ def entry(lab, node) -> Path:
     ids=["manifests", "values", "more values"],
 )
 def test_files_of_entries(names, lose, lab, run, done):
-    for node, name in names.items():
-        lose(entry(lab, node) / name)
+    for path in [entry(lab, node) / name for node, name in names.items()]:
+        lose(path)
     again = dict.fromkeys(names, "succeeded")
     assert run() == {**dict.fromkeys(NODES, "cached"), **again}, "what was lost, and nothing else"
     assert left(lab) == done
