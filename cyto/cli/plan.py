@@ -108,7 +108,8 @@ def _print_table(plan: Plan, standings: Mapping[str, Standing]) -> None:
     width = max((len(name) for name, _ in rows), default=0)
     for (name, text), samples in rows.items():
         style = "cyan" if text == "cached" else "yellow"
-        console.print(f"{name:{width}}", Text(text, style), _samples(samples), soft_wrap=True)
+        said = [Text(text, style), *([_samples(samples)] if samples else [])]
+        console.print(f"{name:{width}}", *said, soft_wrap=True)
     console.print(_summary(standings), highlight=False)
 
 
@@ -127,7 +128,7 @@ def _told_once(standings: Mapping[str, Standing]) -> dict[tuple[str, str], list[
 def _samples(names: list[str]) -> str:
     if len(names) > 3:
         return f"({len(names)} samples)"
-    return f"({', '.join(names)})" if names else ""
+    return f"({', '.join(names)})"
 
 
 def _summary(standings: Mapping[str, Standing]) -> str:

@@ -50,6 +50,7 @@ def run_plan(
     """Run a plan in this process, and show it."""
     from rich.console import Console
 
+    from cyto.engine.durability import full_disk_explained
     from cyto.engine.manager import TaskManager
     from cyto.engine.planning import fresh_nodes
     from cyto.report.follow import LogFollower
@@ -69,6 +70,7 @@ def run_plan(
             asked=asked,
             run_id=run_id,
         )
+        stack.enter_context(full_disk_explained(plan.output_dir))
         return manager.run()
 
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import secrets
 from pathlib import Path
 from typing import Any
 
 from cyto.core.movie import frames
+from cyto.engine.fingerprint import file_digest
 from cyto.engine.outcomes import Finding
 from cyto.engine.plan import Export
 from cyto.engine.store import Entry
 from cyto.io.exports import export_value
+from cyto.io.leftovers import remove_leftovers
 from cyto.runners import exchange
 
 _STAMP = ".exported.json"
@@ -24,29 +26,35 @@ def export_entry(entry: Entry, folder: Path, how: Export) -> tuple[Finding, ...]
     -------
     What was found, with the path of each file.
     """
+    remove_leftovers(folder)
     stamp = folder / _STAMP
-    known = _read_stamp(stamp)
+    known, boot = _read_stamp(stamp), _boot()
     # a node that was forced has another result under the same key
-    made = {"key": entry.key, "run": entry.facts.get("run"), "how": vars(how)}
-    if {name: known.get(name) for name in made} == made and all(
-        _unchanged(f) for f in known["findings"]
-    ):
-        return tuple(Finding(**_finding(found)) for found in known["findings"])
-    folder.mkdir(parents=True, exist_ok=True)
-    findings = tuple(_export(entry, key, folder, how) for key in entry.outputs)
-    written = {
-        **made,
-        "findings": [{**vars(found), **_identity(Path(found.path))} for found in findings],
-    }
-    part = stamp.with_suffix(".part")
-    part.write_text(json.dumps(written), encoding="utf-8")
-    part.replace(stamp)
-    return findings
+    wanted = {"key": entry.key, "run": entry.facts.get("run"), "how": vars(how)}
+    if not _holds(known, wanted, boot):
+        folder.mkdir(parents=True, exist_ok=True)
+        findings = [_export(entry, key, folder, how) for key in entry.outputs]
+        files = {path: _identity(Path(path)) for found in findings for path in _files(found)}
+        known = {**wanted, "files": files, "findings": [vars(found) for found in findings]}
+    if known.get("boot") != boot:
+        part = stamp.with_suffix(".part")
+        part.write_text(json.dumps({**known, "boot": boot}), encoding="utf-8")
+        part.replace(stamp)
+    return tuple(Finding(**found) for found in known["findings"])
+
+
+def _holds(known: dict[str, Any], wanted: dict[str, Any], boot: str) -> bool:
+    """Tell whether what a stamp says is what is wanted, and its files are still as it says."""
+    if "files" not in known or any(known.get(name) != value for name, value in wanted.items()):
+        return False
+    whole = known.get("boot") == boot
+    return all(_unchanged(Path(path), was, whole) for path, was in known["files"].items())
 
 
 def export_folders(output_dir: Path) -> list[Path]:
-    """Find the folders that something was exported into."""
-    return [stamp.parent for stamp in output_dir.glob(f"*/{_STAMP}")]
+    """Find the folders that something was exported into: a node's, or a node's of a sample."""
+    stamps = [stamp for depth in ("*", "*/*") for stamp in output_dir.glob(f"{depth}/{_STAMP}")]
+    return [stamp.parent for stamp in stamps]
 
 
 def exported_files(folder: Path) -> tuple[str, list[Path]]:
@@ -59,22 +67,14 @@ def exported_files(folder: Path) -> tuple[str, list[Path]]:
     """
     stamp = folder / _STAMP
     known = _read_stamp(stamp)
-    if folder.is_symlink() or not known:
+    if folder.is_symlink() or "key" not in known or not isinstance(known.get("files"), dict):
         return "", []
     files: list[Path] = []
-    for found in known["findings"]:
-        path = folder / Path(found["path"]).name  # the output folder may have moved
-        if path.name not in {"", ".."} and _unchanged({**found, "path": str(path)}):
+    for written, was in known["files"].items():
+        path = folder / Path(written).name  # the output folder may have moved
+        if path.name not in {"", ".."} and _unchanged(path, was, whole=True):
             files.append(path)
-            beside = path.with_suffix(".parquet")
-            if beside != path and beside.exists() and _is_ours(beside, stamp, known):
-                files.append(beside)
     return str(known["key"]), [*files, stamp]
-
-
-def _is_ours(parquet: Path, stamp: Path, known: Mapping[str, Any]) -> bool:
-    asked = bool((known.get("how") or {}).get("parquet"))
-    return asked and parquet.stat().st_mtime_ns <= stamp.stat().st_mtime_ns
 
 
 def _export(entry: Entry, key: str, folder: Path, how: Export) -> Finding:
@@ -121,22 +121,35 @@ def _read_stamp(stamp: Path) -> dict[str, Any]:
         data = json.loads(stamp.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
-    whole = isinstance(data, dict) and "key" in data and isinstance(data.get("findings"), list)
-    return data if whole else {}
+    return data if isinstance(data, dict) else {}
 
 
-def _identity(path: Path) -> dict[str, int]:
+def _files(found: Finding) -> list[str]:
+    beside = Path(found.path).with_suffix(".parquet")
+    return [found.path, *([str(beside)] if beside.exists() else [])]
+
+
+def _identity(path: Path) -> list[object]:
     stat = path.stat()
-    return {"size": stat.st_size, "mtime_ns": stat.st_mtime_ns}
+    return [stat.st_size, stat.st_mtime_ns, file_digest(path)]
 
 
-def _unchanged(found: dict[str, Any]) -> bool:
+def _unchanged(path: Path, was: list[object], whole: bool) -> bool:
+    """Compare a file with what it was; by its contents only when the machine went down since.
+
+    A power loss may leave a file its size and its time, and take what was in it.
+    """
     try:
-        now = _identity(Path(found["path"]))
+        stat = path.stat()
+        same = [stat.st_size, stat.st_mtime_ns] == was[:2]
+        return same and (whole or file_digest(path) == was[2])
     except OSError:
         return False
-    return now == {"size": found["size"], "mtime_ns": found["mtime_ns"]}
 
 
-def _finding(found: dict[str, Any]) -> dict[str, Any]:
-    return {name: found[name] for name in ("key", "path", "text")}
+def _boot() -> str:
+    """Name the time since this machine was last started."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    except OSError:  # not Linux: contents are always compared
+        return secrets.token_hex(8)

@@ -103,12 +103,18 @@ def read_history(output_dir: Path) -> History:
 
 
 def _start(history: History, event: Event, run_id: str, known: set[str], is_last: bool) -> None:
-    names = {name for name in event.get("nodes", ()) if SAFE_NAME.fullmatch(name)}
+    names = {name for name in event.get("nodes", ()) if _is_safe(name)}
     history.nodes |= names
     if is_last:
         known |= names
         history.cut.add(run_id)
         history.since = min(history.since or event["time"], event["time"])
+
+
+def _is_safe(node: str) -> bool:
+    """Tell whether a name is a node's, or a sample's and its node's."""
+    parts = node.split("/")
+    return len(parts) <= 2 and all(SAFE_NAME.fullmatch(part) for part in parts)
 
 
 def _finish(history: History, event: Mapping[str, object], pipeline: str, known: set[str]) -> None:

@@ -153,9 +153,10 @@ class _Inventory:
         for folder in self._export_folders():
             key, files = exported_files(folder)
             if files:  # those of nodes that no record knows were kept on purpose
-                stale = key not in wanted and folder.name in self.history.nodes
+                node = str(folder.relative_to(self.layout.output_dir))
+                stale = key not in wanted and node in self.history.nodes
                 used = self.history.used.get(key, 0.0)
-                yield self._item("export", folder.name, files, used, stale)
+                yield self._item("export", node, files, used, stale)
 
     def _export_folders(self) -> list[Path]:
         named = (self.layout.export(node) for node in self.history.nodes)

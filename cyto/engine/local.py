@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import threading
 import time
@@ -125,7 +126,8 @@ class LocalRunner:
             told = replace(result, message=job.words(chunk) + result.message)
             stopped = self._stop.is_set()
             report = self._results.failed(job.node, told, folder.folder, stopped)
-        elif not job.left:
+        elif not job.left:  # first the log: what is published is never run again
+            join_logs(running.jobs, self._layout.log(job.node.name))
             report = replace(self._maker.finish(job), wall_s=time.monotonic() - running.since)
         return ChunkEnd(
             node=job.node.name, chunk=chunk, report=report and self._last(running, report)
@@ -139,7 +141,8 @@ class LocalRunner:
                 return None
             running.ended = True
         self._pool.done(node, running.waiting)
-        join_logs(running.jobs, self._layout.log(node.name))
+        with contextlib.suppress(OSError):  # such as a full disk; each chunk's log is still there
+            join_logs(running.jobs, self._layout.log(node.name))
         return report
 
     def _tried(

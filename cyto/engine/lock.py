@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import json
 import os
@@ -32,7 +33,7 @@ class RunLock:
     def __enter__(self) -> RunLock:
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            file = open(self._path, "a+", encoding="utf-8")
+            file = open(self._path, "a+", encoding="utf-8", errors="replace")
         except OSError as error:
             raise UnavailableError(
                 f"the output folder {self._path.parent.parent} cannot be written: {error.strerror}",
@@ -50,8 +51,8 @@ class RunLock:
             ) from None
         file.truncate(0)
         mine = {"pid": os.getpid(), "host": os.uname().nodename, "since": time.strftime("%c")}
-        file.write(json.dumps(mine))
-        file.flush()
+        with contextlib.suppress(OSError):  # a full disk: held all the same
+            os.write(file.fileno(), json.dumps(mine).encode())
         self._file = file
         return self
 
@@ -80,5 +81,5 @@ def _read(text: str) -> str:
     try:
         data = json.loads(text)
         return f"pid {data['pid']} on host {data['host']}, since {data['since']}"
-    except (ValueError, KeyError):
+    except (ValueError, KeyError, TypeError):
         return "it has not said which"

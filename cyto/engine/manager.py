@@ -148,7 +148,9 @@ class TaskManager:
         )
         done: SimpleQueue[_End] = SimpleQueue()
         pool = WorkerPool(nodes.values(), self._plan.channels, layout, machine)
-        results = Results(layout, Store(layout.store))
+        store = Store(layout.store)
+        store.sweep()
+        results = Results(layout, store)
         channels = ChannelReader(self._plan.channels, layout.store, self._plan.faults)
         maker = JobMaker(layout, results, channels, record, self._fresh)
         local = LocalRunner(layout, maker, results, pool, record, self._stop)
@@ -171,11 +173,16 @@ class TaskManager:
         limit = min(self._jobs or machine.cpus, machine.cpus)
         try:
             with ThreadPoolExecutor(max_workers=limit, thread_name_prefix="node") as threads:
-                self._loop(scheduler, record, start, done, cluster, layout.stop_request)
+                try:
+                    self._loop(scheduler, record, start, done, cluster, layout.stop_request)
+                except BaseException:
+                    self._stop.set()  # or what runs would be waited for
+                    raise
         finally:
             if cluster is not None:
                 cluster.close()
             pool.close()
+            store.close()
 
     def _loop(
         self,

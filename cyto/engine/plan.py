@@ -149,7 +149,7 @@ class Plan:
         What is wrong with channels of single samples, by the channel's name: the nodes that read
         them fail, all others run.
     only
-        The nodes that were asked for; empty when all were.
+        The nodes and samples that were asked for; empty when all were.
     warnings
         What is odd and does not hinder.
     """

@@ -62,7 +62,7 @@ def make_plan(
         not there, each with file, line and column. Images of single samples are no error while
         there is a sample without such a fault: they are in the plan's ``faults``.
     """
-    only = tuple(only)
+    only, sample = tuple(only), tuple(sample)
     config = load_pipeline(pipeline, overrides)
     where = resources_for(config.file, resources)
     name, reason = choose_profile(profile, config, where)
@@ -97,7 +97,7 @@ def make_plan(
         profile_reason=reason,
         nodes={node.name: node for node in spread.nodes(nodes, wanted)},
         channels=channels,
-        only=only,
+        only=(*only, *sample),
         samples={each.name: each.conditions for each in spread.samples},
         faults=broken,
         warnings=tuple(warnings),

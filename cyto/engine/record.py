@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -33,13 +34,27 @@ class RunRecord:
                 listener(entry)
 
     def close(self) -> None:
-        """Close the file."""
-        self._file.close()
+        """Bring the record to the disk and close it."""
+        try:
+            self._file.flush()
+            os.fsync(self._file.fileno())
+        finally:
+            self._file.close()
 
 
 def read_events(path: Path) -> Iterator[Event]:
-    """Read a record; a last line that was cut short by a crash is left out."""
-    with open(path, encoding="utf-8") as file:
+    """Read a record; what a crash or a power loss cut short or left empty is left out."""
+    with open(path, encoding="utf-8", errors="replace") as file:
         for line in file:
-            if line.endswith("\n"):
-                yield json.loads(line)
+            event = read_event(line) if line.endswith("\n") else None
+            if event is not None:
+                yield event
+
+
+def read_event(line: str | bytes) -> Event | None:
+    """Read one line of a record; ``None`` for one that is not whole."""
+    try:
+        event = json.loads(line)
+    except ValueError:
+        return None
+    return event if isinstance(event, dict) else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import traceback
@@ -14,6 +15,7 @@ from cyto._typing import JSON
 from cyto.core.layout import RunLayout
 from cyto.core.request import TaskResult
 from cyto.engine.collecting import NoSampleLeftError, lacking_samples, without
+from cyto.engine.durability import full_disk_explained
 from cyto.engine.export import export_entry
 from cyto.engine.outcomes import NodeReport, Outcome
 from cyto.engine.plan import Node
@@ -89,13 +91,14 @@ class Results:
         """Call *run*; whatever it raises becomes a report, and the driver goes on."""
         log = str(self._layout.log(node.name))
         try:
-            return run()
+            with full_disk_explained(self._layout.output_dir):
+                return run()
         except NoSampleLeftError as error:
             return NodeReport(node=node.name, outcome=Outcome.SKIPPED, message=str(error))
         except CytoError as error:
             return NodeReport(node=node.name, outcome=Outcome.FAILED, message=str(error))
         except Exception as error:  # noqa: BLE001 - the driver goes on
-            with open(log, "a", encoding="utf-8") as file:
+            with contextlib.suppress(OSError), open(log, "a", encoding="utf-8") as file:
                 file.write(traceback.format_exc())
             message = f"pyCyto itself failed: {type(error).__name__}: {error}"
             return NodeReport(node=node.name, outcome=Outcome.FAILED, message=message, log=log)

@@ -13,7 +13,7 @@ from typing import Any
 from cyto.core.layout import RunLayout, cache_folder
 from cyto.engine.claims import Claims
 from cyto.engine.outcomes import Finding, NodeReport, Outcome, RunReport
-from cyto.engine.record import Event, RunRecord, read_events
+from cyto.engine.record import Event, RunRecord, read_event, read_events
 from cyto.errors import UnavailableError
 
 _PAUSE_S = 0.2
@@ -201,7 +201,9 @@ def follow_events(layout: RunLayout, listener: Callable[[Event], None]) -> bool:
         whole = text[: text.rfind(b"\n") + 1]
         place += len(whole)
         for line in whole.splitlines():
-            event = json.loads(line)
+            event = read_event(line)
+            if event is None:
+                continue
             listener(event)
             if event["event"] == "run_finished":
                 return True

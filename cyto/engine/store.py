@@ -14,9 +14,11 @@ from typing import Any
 import xxhash
 
 from cyto._typing import JSON
-from cyto.core.layout import aside
+from cyto.core.layout import ASIDE, aside
 from cyto.core.request import Ref
+from cyto.engine.durability import GroupCommit
 from cyto.engine.replacement import replace_folder
+from cyto.io.leftovers import remove_leftovers
 
 _MANIFEST = "manifest.json"
 _BLOCK = 1 << 22
@@ -49,12 +51,13 @@ class Store:
 
     An entry appears by one rename, so it is there whole or not at all; its files carry checksums
     that are compared when it is first read, so that what a crash cut short, or a disk damaged, is
-    found and computed again.
+    found and computed again. Entries reach the disk within a second, and when `close` returns.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
+        self._disk = GroupCommit(folder)
 
     def path(self, key: str) -> Path:
         """Name the folder of an entry."""
@@ -102,7 +105,9 @@ class Store:
         The entry with its paths in the store. When somebody else published the same key first,
         theirs, which is the same, unless *again* is set.
         """
-        files = sorted(p for p in out.rglob("*") if p.is_file())
+        # there already when an earlier run was killed just before its rename
+        ours = out / _MANIFEST
+        files = sorted(p for p in out.rglob("*") if p.is_file() and p != ours)
         manifest = _as_read(
             {
                 "outputs": {
@@ -115,7 +120,7 @@ class Store:
             }
         )
         sealed = {**manifest, "checksum": _text_checksum(manifest)}
-        (out / _MANIFEST).write_text(json.dumps(sealed), encoding="utf-8")
+        ours.write_text(json.dumps(sealed), encoding="utf-8")
         folder = self.path(key)
         folder.parent.mkdir(exist_ok=True)
         try:
@@ -127,7 +132,28 @@ class Store:
                 shutil.rmtree(out, ignore_errors=True)
             else:
                 raise
+        self._disk.note()
         return _entry(key, folder, manifest)
+
+    def sweep(self) -> None:
+        """Remove what runs that were killed left half done; only while the run's lock is held."""
+        for hidden in self.folder.glob(f"*/{ASIDE}*"):
+            shutil.rmtree(hidden, ignore_errors=True)
+        for channel in self.folder.glob("channels/*"):
+            remove_leftovers(channel)
+
+    def close(self) -> None:
+        """Publish no more; return when all that was published or exported is on the disk.
+
+        Raises
+        ------
+        UnavailableError
+            The disk did not take it.
+        """
+        try:
+            self._disk.flush()
+        finally:
+            self._disk.close()
 
     def _discard(self, folder: Path) -> None:
         """Take a damaged entry out of the way in one step, then remove it."""

@@ -1,4 +1,4 @@
-"""Files and folders that appear whole or not at all."""
+"""Files and folders that appear whole or not at all; `leftovers` knows their temporary names."""
 
 from __future__ import annotations
 

@@ -13,6 +13,7 @@ stderr belong to the tool and go to the job's log; the protocol has a file descr
 from __future__ import annotations
 
 import contextlib
+import errno
 import functools
 import json
 import os
@@ -82,6 +83,7 @@ def answer(request: TaskRequest) -> TaskResult:
         failure = _explain(error)
         with contextlib.suppress(ValueError, OSError, AttributeError):  # the tool may have shut it
             sys.stderr.write(failure["traceback"])
+        _remove_half(request)
     finally:
         for stream in (sys.stdout, sys.stderr):
             with contextlib.suppress(ValueError, OSError, AttributeError):
@@ -141,6 +143,14 @@ def _execute(request: TaskRequest) -> dict[str, Ref]:
     }
 
 
+def _remove_half(request: TaskRequest) -> None:
+    """Remove what a failed task wrote; on a full disk the result would find no room beside it."""
+    import shutil
+
+    if not request.into:  # the other chunks' results lie there too
+        shutil.rmtree(os.path.join(request.folder, "out"), ignore_errors=True)
+
+
 def _explain(error: BaseException) -> dict[str, Any]:
     """Say in a user's words what ended the task."""
     name = type(error).__name__
@@ -157,10 +167,25 @@ def _explain(error: BaseException) -> dict[str, Any]:
             "there, or give the node an image that has it (cyto doctor --image shows what lacks)"
         )
         return {"reason": "exception", "message": why, "traceback": text}
+    if _is_full_disk(error):
+        why = (
+            f"no space is left on the disk that the task writes to ({name}: {error}); make room in "
+            "the output folder and run again, or name another --output-dir"
+        )
+        return {"reason": "exception", "message": why, "traceback": text}
     if hasattr(error, "exit_code"):  # ours: the message says it all
         return {"reason": "exception", "message": str(error), "traceback": text}
     why = f"{name}: {error}" if str(error) else name
     return {"reason": "exception", "message": why + _where(error), "traceback": text}
+
+
+def _is_full_disk(error: BaseException) -> bool:
+    """Tell whether the disk, or a quota, was full; NumPy says only how much it could write."""
+    if not isinstance(error, OSError):
+        return False
+    if error.errno is None:
+        return " requested and " in str(error) and str(error).endswith(" written")
+    return error.errno in {errno.ENOSPC, errno.EDQUOT}
 
 
 def _where(error: BaseException) -> str:

@@ -6,6 +6,7 @@ import json
 import os
 import signal
 
+import numpy as np
 import pytest
 
 TEXT = """
@@ -115,3 +116,41 @@ class Stubborn(PipelineTask):
     child.communicate(timeout=30)
     assert child.returncode == 130
     nothing_left()
+
+
+def test_a_worker_that_is_killed_while_it_writes_leaves_nothing_in_the_store(lab, wait_for):
+    lab.tasks(
+        (lab / f"{lab.module}.py").read_text()
+        + """
+class Large(PipelineTask):
+    \"\"\"Give 200 MB, frame by frame; stop in the middle until a file appears.\"\"\"
+    outputs = {"image": Port("image"), "value": Port("value")}
+    def run_baremetal(self, data):
+        from cyto.core.movie import Frames
+        def made():
+            for number in range(200):
+                while number == 100 and not Path(__file__).with_name("go").exists():
+                    time.sleep(0.02)
+                yield np.full((1000, 1000), number, np.uint8)
+        note("large")
+        return {"value": 1, "image": Frames((200, 1000, 1000), np.uint8, made())}
+"""
+    )
+    lab.write("tasks: {large: {module: MODULE.Large, output: true}}")
+    child = lab.start("run", lab.pipeline)
+    half = "output/.cyto/runs/*/jobs/*/large/out/image.npy"
+    wait_for(lambda: [p for p in lab.folder.glob(half) if p.stat().st_size > 90e6], "half of it")
+    (pid,) = lab.pids()
+    os.kill(int(pid), signal.SIGKILL)
+    out, err = child.communicate(timeout=30)
+    assert child.returncode == 1, err
+    assert "was killed (SIGKILL)" in out
+    assert lab.store() == []
+    assert list((lab / "output/.cyto/store").rglob("*.npy")) == []
+    assert list(lab.folder.glob(half)) == [], "nor beside it"
+    assert not (lab / "output" / "large").exists()
+    (lab / "go").touch()
+    again = lab.cyto("run", lab.pipeline, "--json")
+    assert json.loads(again.out)["nodes"]["large"]["outcome"] == "succeeded"
+    movie = np.load(lab.store()[0].with_name("image.npy"), mmap_mode="r")
+    assert [int(frame.mean()) for frame in movie[::50]] == [0, 50, 100, 150]

@@ -212,3 +212,11 @@ def test_the_manifest_is_json_that_people_can_read(store, published):
     manifest = json.loads((store.path(KEY) / "manifest.json").read_text())
     assert manifest["outputs"]["image"]["shape"] == [2, 3, 4]
     assert manifest["outputs"]["image"]["path"] == "image.npy"
+
+
+def test_published_again_after_a_kill_just_before_the_rename(store, tmp_path):
+    out = tmp_path / "job" / "out"
+    entry = make(out)
+    (out / "manifest.json").write_text('{"half": ')
+    store.publish(KEY, out, entry)
+    np.testing.assert_array_equal(contents(store.get(KEY))["image"], MOVIE)
