@@ -209,7 +209,8 @@ class Watched:
     def learn_fate(self, job: str, state: JobState) -> None:
         """Take what was found out about one job."""
         for element in self._elements:
-            if self.submission.id_of(element.number) == job and not element.over:
+            known = state.state != "UNKNOWN" or element.ended_at is None
+            if self.submission.id_of(element.number) == job and not element.over and known:
                 self._learn(element, state)
 
     def _learn(self, element: _Element, state: JobState) -> None:

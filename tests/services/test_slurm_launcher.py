@@ -355,6 +355,7 @@ def test_what_never_was_submitted_is_not_taken_up_and_would_end_at_once(desk: De
     late = slurm_says("sbatch", "--parsable", "--wait", str(layout.script))
     assert late.isdigit()
     assert list(layout.progress.iterdir()) == []
+    assert "nobody waits for this any more" in layout.log(0).read_text(encoding="utf-8")
 
 
 def test_what_has_ended_is_told_though_slurm_no_longer_knows_it(desk: Desk) -> None:
