@@ -216,6 +216,14 @@ def test_what_we_cancel_was_stopped_and_nothing_is_left(desk: Desk) -> None:
     assert desk.slurm.adopt(followed.submission.folder) is None
 
 
+def test_what_was_cancelled_before_it_was_watched_was_stopped(desk: Desk) -> None:
+    submission = desk.slurm.submit(desk.batch([SLEEP, SLEEP]))
+    desk.slurm.cancel(submission)
+    assert {r.result.message.split(": ")[-1] for r in desk.follow(submission).end().values()} == {
+        "was stopped"
+    }
+
+
 def restore(node: str) -> None:
     """Bring a node back; it may be back by itself, which Slurm calls an error."""
     for _ in range(50):
