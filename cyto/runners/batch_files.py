@@ -7,6 +7,7 @@ Standard library; every job reads it when it starts.
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -22,9 +23,12 @@ WITHDRAWN = "withdrawn"
 
 
 def write_whole(path: Path, data: Mapping[str, Any]) -> None:
-    """Write JSON so that a reader finds the old file or the new one, never half of it."""
+    """Write JSON so that a reader finds the old file or the new one, whatever happens meanwhile."""
     part = path.with_suffix(".part")
-    part.write_text(json.dumps(data), encoding="utf-8")
+    with open(part, "w", encoding="utf-8") as file:
+        json.dump(data, file)
+        file.flush()
+        os.fsync(file.fileno())
     part.replace(path)
 
 

@@ -198,7 +198,7 @@ class Slurm:
         submission
             From `submit` or `adopt`; after `adopt`, what has ended already is told again.
         told
-            Called once for each request, from the one thread of the poller.
+            Called once for each request, from the one thread of the poller, which waits for it.
         said
             Called from that thread with what the jobs wait for, whenever that changes.
         """

@@ -135,6 +135,8 @@ class Poller:
                 self._ask_once()
             except SilentError:
                 _LOG.info("Slurm's controller does not answer; what runs goes on")
+            except Exception:  # noqa: BLE001 - files are looked at all the same
+                _LOG.exception("asking Slurm failed; it is tried again")
             pause = min(pause * _GROWTH, longest)
             self._ask.wait(pause)
             rest = asked + shortest - time.monotonic()

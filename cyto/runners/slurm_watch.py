@@ -13,7 +13,14 @@ from typing import Any
 
 from cyto.core.layout import BatchLayout, JobLayout
 from cyto.core.request import TaskResult
-from cyto.runners.batch_files import BatchPlan, read_plan, read_requests, write_whole
+from cyto.runners.batch_files import (
+    WITHDRAWN,
+    BatchPlan,
+    read_json,
+    read_plan,
+    read_requests,
+    write_whole,
+)
 from cyto.runners.environment import Ending
 from cyto.runners.slurm_commands import JobState
 from cyto.runners.slurm_endings import ending_of, waiting
@@ -105,7 +112,7 @@ class Watched:
     submission: Submission
     told: Told
     said: Said | None = None
-    cancelled: bool = False
+    cancelled: bool = field(default=False, init=False)
     _elements: list[_Element] = field(init=False)
     _open: int = field(init=False)
     _text: str = field(default="", init=False)
@@ -114,6 +121,7 @@ class Watched:
         self._layout = BatchLayout(self.submission.folder)
         self._elements = [_Element(i, n) for i, n in enumerate(self.submission.counts)]
         self._open = sum(not element.over for element in self._elements)
+        self.cancelled = read_json(self._layout.submission).get("state") == WITHDRAWN
 
     @property
     def over(self) -> bool:
@@ -209,7 +217,8 @@ class Watched:
     def learn_fate(self, job: str, state: JobState) -> None:
         """Take what was found out about one job."""
         for element in self._elements:
-            if self.submission.id_of(element.number) == job and not element.over:
+            known = state.state != "UNKNOWN" or element.ended_at is None
+            if self.submission.id_of(element.number) == job and not element.over and known:
                 self._learn(element, state)
 
     def _learn(self, element: _Element, state: JobState) -> None:

@@ -207,6 +207,14 @@ def test_a_job_that_the_queue_misses_is_asked_for_before_it_is_lost(cluster: Clu
     assert "Slurm no longer knows it" in cluster.reports[0].result.message
 
 
+def test_what_slurm_said_once_is_not_forgotten_with_the_job(cluster: Cluster) -> None:
+    cluster.start(0)
+    assert cluster.says(60.0, _0=JobState(state="TIMEOUT", node="n1"), _1=RUNS) == ["20_0"]
+    cluster.watched.learn_fate("20_0", UNKNOWN)
+    cluster.watched.conclude(0.0)
+    assert [one[2] for one in cluster.told] == ["timeout", "timeout"]
+
+
 def test_a_lost_job_explains_itself_with_the_tail_of_its_log(cluster: Cluster) -> None:
     cluster.start(0)
     cluster.layout.log(0).write_text("\n".join(f"line {i}" for i in range(20)), encoding="utf-8")
