@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import subprocess
 import sys
 import time
@@ -79,8 +80,14 @@ def slurm_array(setup: Setup, folder: Path) -> Row:
         beside=[
             Entry(
                 name=f"sbatch --wait --array=0-{elements - 1} of true",
-                run=lambda: _raw_array(folder, elements),
-            )
+                run=lambda: _raw_array(folder, elements, "true"),
+            ),
+            Entry(
+                name="the same of a Python that imports NumPy",
+                run=lambda: _raw_array(
+                    folder, elements, shlex.join([sys.executable, "-c", "import numpy"])
+                ),
+            ),
         ],
         aim=Aim(limit=1.2, beside=True, plus=POLL_S, text="≤ 1.2 × sbatch + one poll"),
     )
@@ -98,6 +105,6 @@ def _check_slurm() -> None:
         raise CannotRunError(f"Slurm does not answer: {done.stderr.strip() or 'no partition'}")
 
 
-def _raw_array(folder: Path, elements: int) -> float:
-    options = ["--wait", f"--array=0-{elements - 1}", "--output=/dev/null", "--wrap=true"]
+def _raw_array(folder: Path, elements: int, command: str) -> float:
+    options = ["--wait", f"--array=0-{elements - 1}", "--output=/dev/null", "--wrap", command]
     return timed(["sbatch", *options], cwd=folder)

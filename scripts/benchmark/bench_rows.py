@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 SLOW_S = 60.0
-"""What stands beside a row and takes longer than this at its first run is not run again."""
+"""A peer that takes longer than this at its first run is not run again."""
 
 
 class CannotRunError(Exception):
@@ -81,7 +81,7 @@ class Row:
     missing: dict[str, str] = field(default_factory=dict)
 
 
-@dataclass
+@dataclass(eq=False)
 class _Series:
     entry: Entry
     values: list[float] = field(default_factory=list)
@@ -104,7 +104,7 @@ def measure(row: Row, runs: int, seconds: Callable[[], float], *, aims: bool = T
     Parameters
     ----------
     seconds
-        A clock: what is slow beside ours is run once only.
+        A clock: what is slow is run once only, but ours and what the aim compares it with.
     aims
         Whether to judge.
 
@@ -114,12 +114,13 @@ def measure(row: Row, runs: int, seconds: Callable[[], float], *, aims: bool = T
         Ours could not run.
     """
     every = [_Series(entry) for entry in (row.ours, *row.beside)]
+    judged = every[: 2 if row.aim and (row.aim.beside or row.aim.faster) else 1]
     for series in every:
         started = seconds()
         series.take()
         if series.fault and series is every[0]:
             raise CannotRunError(series.fault)
-        if series is not every[0] and seconds() - started > SLOW_S:
+        if series not in judged and seconds() - started > SLOW_S:
             series.again = False
         elif not series.fault:
             series.values.clear()

@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -148,13 +149,16 @@ def test_what_fails_beside_a_row_is_left_out_with_its_reason(module):
     assert found["met"] is None  # the first beside it is what the aim speaks of
 
 
-def test_what_is_slow_beside_a_row_is_run_once(module):
+def test_what_is_slow_beside_a_row_is_run_once_unless_the_aim_needs_it(module):
     rows = module("bench_rows")
-    clock = iter([0, 0, 1000])
+    clock = iter(range(0, 10_000, 1000))
     slow = rows.Entry(name="slow", run=lambda: 7.0)
     row = rows.Row(title="t", unit="s", ours=rows.Entry(name="c", run=lambda: 2.0), beside=[slow])
     found = rows.measure(row, 3, lambda: next(clock))
     assert (found["ours"]["runs"], found["beside"][0]["runs"]) == (3, 1)
+    row = replace(row, aim=rows.Aim(limit=1, beside=True, text="≤ it"))
+    found = rows.measure(row, 3, lambda: next(clock))
+    assert (found["ours"]["runs"], found["beside"][0]["runs"]) == (3, 3)
 
 
 @pytest.mark.parametrize("wrong", [["--runs", "0"], ["--rows", "chian"], ["--megabytes", "-1"]])

@@ -303,3 +303,21 @@ def test_explains_itself():
     assert ended.returncode == 0
     assert "--quick" in ended.stdout
     assert "apptainer exec" in ended.stdout
+
+
+def test_the_users_file_goes_over_the_defaults(tmp_path, module, monkeypatch):
+    settings = module("bench_settings")
+    users = tmp_path / "benchmark.user.toml"
+    monkeypatch.setattr(settings, "USERS", users)
+    assert settings.read_settings()["movies"]["count"] == 8
+    users.write_text("[movies]\ncount = 3\n[quick.movies]\nframes = 5\n")
+    assert settings.read_settings()["movies"] | {"seed": 0} == {
+        "count": 3,
+        "frames": 24,
+        "size_px": 512,
+        "tcells": 50,
+        "cancer_cells": 60,
+        "seed": 0,
+    }
+    quick = settings.read_settings(quick=True)
+    assert (quick["movies"]["count"], quick["movies"]["frames"]) == (2, 5)
