@@ -36,7 +36,7 @@ demo: $(VENV)/.demo
 	  --set channels.cancer.path=$(DEMO)/sample/cancer.ome.tif \
 	  --set channels.death.path=$(DEMO)/sample/death.ome.tif
 
-# With CYTO_REQUIRE=docker,apptainer the services are installed and started first (root on Debian),
+# With CYTO_REQUIRE=docker,apptainer,slurm the services are installed and started first (root on Debian),
 # and a test that lacks one fails; without it, such a test is skipped and says why.
 services:
 	@test -z "$$CYTO_REQUIRE" || scripts/services.sh up $$(echo "$$CYTO_REQUIRE" | tr ',' ' ')
