@@ -170,11 +170,16 @@ class TaskManager:
             else:
                 threads.submit(lambda: done.put(run(grant)))
 
+        def waited() -> None:
+            pool.reap()
+            if layout.stop_request.exists():
+                self.stop()
+
         limit = min(self._jobs or machine.cpus, machine.cpus)
         try:
             with ThreadPoolExecutor(max_workers=limit, thread_name_prefix="node") as threads:
                 try:
-                    self._loop(scheduler, record, start, done, cluster, layout.stop_request)
+                    self._loop(scheduler, record, start, done, cluster, waited)
                 except BaseException:
                     self._stop.set()  # or what runs would be waited for
                     raise
@@ -191,7 +196,7 @@ class TaskManager:
         start: Callable[[Grant], None],
         done: SimpleQueue[_End],
         cluster: ClusterRunner | None,
-        stop_request: Path,
+        waited: Callable[[], None],
     ) -> None:
         stopping = False
         while scheduler.unfinished or scheduler.running:
@@ -216,8 +221,7 @@ class TaskManager:
             try:
                 end = done.get(timeout=0.2)  # short, so that a signal is noticed
             except Empty:
-                if stop_request.exists():
-                    self.stop()
+                waited()
                 continue
             self._take_in(scheduler, record, end)
 

@@ -103,12 +103,14 @@ def _neutral(path: str) -> str:
 class Worker:
     """One worker process in one environment, reused for one request after the other.
 
-    Use it as a context manager: whatever happens, nothing of it stays behind.
+    *served* counts the requests, and *waiting_since* is its owner's to set. Use it as a context manager: whatever happens, nothing of it stays behind.
     """
 
     def __init__(self, spec: WorkerSpec, environment: Environment) -> None:
         self.spec = spec
         self.environment = environment
+        self.served = 0
+        self.waiting_since = 0.0
         self._child: Child | None = None
         self._folder = Path(spec.scratch)
 
@@ -142,6 +144,7 @@ class Worker:
         -------
         The one result, with absolute paths of the host; the same is in ``result.json``.
         """
+        self.served += 1
         job = JobLayout(Path(request.folder))
         seen = request if self.environment.sees_host else request.moved(self._move)
         text = json.dumps(seen.to_json())

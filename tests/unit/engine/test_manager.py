@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -364,6 +365,32 @@ def test_an_isolated_node_has_a_worker_of_its_own(lab, run):
     )
     run(SHORT, jobs=1)
     assert len(lab.pids()) == 3
+
+
+def test_a_worker_takes_so_many_tasks(lab, run):
+    lab.write(
+        "execution_configs: {p: {default: {max_tasks: 2}}}\ndefault_profile: p",
+        "pipeline-resources.x.yaml",
+    )
+    run(SHORT, jobs=1)
+    assert len(lab.pids()) == 2
+
+
+def test_a_worker_does_not_wait_for_ever(lab, run):
+    lab.write(
+        "execution_configs: {p: {first: {max_idle: 0.3s}, later: {max_idle: 0.3s}, "
+        "between: {isolate: true}}}\ndefault_profile: p",
+        "pipeline-resources.x.yaml",
+    )
+    text = """
+tasks:
+  first: {module: MODULE.Source}
+  between: {module: MODULE.Wait, inputs: {value: first}}
+  later: {module: MODULE.Source, params: {value: 4}, dependencies: [between]}
+"""
+    threading.Timer(1.5, (lab / "go").touch).start()
+    assert run(text).exit_code == 0
+    assert len(lab.pids()) == 3, "the first had ended before the last could use it"
 
 
 def test_limits_of_memory_and_time(lab, run):
