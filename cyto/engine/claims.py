@@ -18,17 +18,15 @@ class Claim:
     ----------
     folder
         The submission's.
+    ranges
+        All chunks of the node, those included that are not in this submission.
     places
         For each request its frames (``None``: all), its element and place in it, its job folder.
     """
 
     folder: Path
+    ranges: tuple[Range, ...] = ()
     places: list[tuple[Range | None, int, int, Path]] = field(default_factory=list)
-
-    @property
-    def spans(self) -> tuple[Range, ...]:
-        """The chunks, in order of their frames; none where the node runs as a whole."""
-        return tuple(sorted(span for span, *_ in self.places if span is not None))
 
 
 class Claims:
@@ -42,7 +40,8 @@ class Claims:
         self._folder.mkdir(parents=True, exist_ok=True)
         places = [[span, e, i, str(folder)] for span, e, i, folder in claim.places]
         part = self._folder / f"{name}.part"
-        part.write_text(json.dumps({"folder": str(claim.folder), "places": places}), "utf-8")
+        data = {"folder": str(claim.folder), "ranges": claim.ranges, "places": places}
+        part.write_text(json.dumps(data), "utf-8")
         part.replace(self._folder / f"{name}.json")
 
     def read(self, name: str) -> Claim | None:
@@ -52,6 +51,10 @@ class Claims:
     def remove(self, name: str) -> None:
         """Forget a claim."""
         (self._folder / f"{name}.json").unlink(missing_ok=True)
+
+    def names(self) -> set[str]:
+        """Give the names of all claims."""
+        return {path.stem for path in self._folder.glob("*.json")}
 
     def clear(self) -> None:
         """Forget all claims."""
@@ -71,7 +74,8 @@ def _read(path: Path) -> Claim | None:
             ((span[0], span[1]) if span else None, element, index, Path(folder))
             for span, element, index, folder in data["places"]
         ]
-        claim = Claim(folder=Path(data["folder"]), places=places)
+        ranges = tuple((start, stop) for start, stop in data["ranges"])
+        claim = Claim(folder=Path(data["folder"]), ranges=ranges, places=places)
     except (OSError, ValueError, KeyError, TypeError, IndexError):
         return None
     return claim if claim.folder.is_dir() else None

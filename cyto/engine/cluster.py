@@ -209,7 +209,9 @@ class ClusterRunner:
         for e, element in enumerate(elements):
             for i, unit in enumerate(element):
                 job = unit.work.job
-                claim = claims.setdefault(job.id, Claim(folder=folder))
+                claim = claims.setdefault(
+                    job.id, Claim(folder=folder, ranges=job.parts.ranges if job.parts else ())
+                )
                 claim.places.append((job.span(unit.chunk), e, i, unit.folder.folder))
         for name, claim in claims.items():
             self._claims.write(name, claim)
@@ -225,10 +227,10 @@ class ClusterRunner:
         if submission is None:
             self._claims.remove(job.id)
             return False
-        if not claim.spans:
+        if not claim.ranges:
             job.parts, job.left = None, set()
-        elif job.parts is None or not set(claim.spans) <= set(job.parts.ranges):
-            self._maker.split(job, claim.spans)
+        elif job.parts is None or claim.ranges != job.parts.ranges:
+            self._maker.split(job, claim.ranges)
         places = self._claimed(work, claim)
         if not places:
             self._claims.remove(job.id)

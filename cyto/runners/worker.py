@@ -103,7 +103,8 @@ def _neutral(path: str) -> str:
 class Worker:
     """One worker process in one environment, reused for one request after the other.
 
-    *served* counts the requests, and *waiting_since* is its owner's to set. Use it as a context manager: whatever happens, nothing of it stays behind.
+    *served* counts the requests, and *waiting_since* is its owner's to set. Use it as a context
+    manager: whatever happens, nothing of it stays behind.
     """
 
     def __init__(self, spec: WorkerSpec, environment: Environment) -> None:
