@@ -18,8 +18,8 @@ from cyto.core.movie import Frames
 from cyto.core.request import Ref
 from cyto.errors import TaskOutputError
 
-SAFE_KEY = re.compile(r"[^\W.][\w.-]{0,127}")
-"""What a key must look like that becomes a file's name."""
+SAFE_KEY = re.compile(r"(?!manifest$)[^\W.][\w.-]{0,127}")
+"""What a key must look like that becomes a file's name; the store has a manifest of its own."""
 
 
 def save(value: Any, kind: str, folder: Path, key: str) -> Ref:
@@ -44,7 +44,9 @@ def save(value: Any, kind: str, folder: Path, key: str) -> Ref:
         The value is of no kind that can travel; says its type.
     """
     if not SAFE_KEY.fullmatch(str(key)):
-        raise TaskOutputError("cannot be a key", key=str(key), hint="write letters, digits, _ - .")
+        raise TaskOutputError(
+            "cannot be a key", key=str(key), hint="write letters, digits, _ - . (manifest is taken)"
+        )
     if kind == "dataframe":
         return _save_table(value, folder / f"{key}.arrow", key)
     if kind == "network":
