@@ -1,0 +1,110 @@
+"""Every page of the site is true: its files, commands, Python and fragments are tried in order."""
+
+from __future__ import annotations
+
+import ast
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+
+if str(Path(__file__).parents[1]) not in sys.path:
+    sys.path.append(str(Path(__file__).parents[1]))
+
+import docs_support as support
+
+EXCEPTIONS = 6
+"""So many blocks may be left untried, each with its reason beside it."""
+
+
+def named(path: Path) -> str:
+    return str(path.relative_to(support.SITE))
+
+
+@pytest.mark.parametrize("page", support.pages(), ids=named)
+def test_what_a_page_shows_works(page: Path, tmp_path: Path) -> None:
+    found = support.blocks(page)
+    folder = support.Folder(tmp_path) if found else None
+    for block in found:
+        try:
+            assert folder is not None
+            folder.take(block)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the page is wrong
+            pytest.fail(f"{block.place}: {error}")
+
+
+def test_what_the_readme_shows_works(tmp_path: Path) -> None:
+    """Its files and commands; what it prints and its Python are tried by test_readme.py."""
+    folder = support.Folder(tmp_path)
+    movie = np.full((3, 2, 64, 64), 100, np.uint16)
+    movie[:, :, 20:36, 20:36] += 900
+    metadata = {"axes": "TCYX", "PhysicalSizeX": 0.5, "PhysicalSizeY": 0.5}
+    tifffile.imwrite(folder.folder / "movie.ome.tif", movie, ome=True, metadata=metadata)
+    for block in support.blocks(support.ROOT / "README.md"):
+        if block.kind in {"yaml", "bash"}:
+            folder.take(block)
+
+
+def test_few_blocks_are_left_untried() -> None:
+    left = [one for page in support.pages() for one in support.blocks(page) if one.exception]
+    assert len(left) <= EXCEPTIONS, [f"{one.place}: {one.exception}" for one in left]
+
+
+def markdown() -> list[Path]:
+    return [*support.pages(), *sorted(support.ROOT.glob("*.md"))]
+
+
+@pytest.mark.parametrize("page", markdown(), ids=lambda path: str(path.relative_to(support.ROOT)))
+def test_a_link_leads_somewhere(page: Path) -> None:
+    text = re.sub(r"(?ms)^(`{3,}).*?^\1$", "", page.read_text(encoding="utf-8"))
+    for target in re.findall(r"\]\(([^)\s]+)\)", text):
+        if target.startswith(("http://", "https://", "mailto:")):
+            continue
+        path, _, anchor = target.partition("#")
+        file = page if not path else (page.parent / path).resolve()
+        assert file.exists(), f"{page.name}: there is no {target}"
+        assert support.ROOT in file.parents or file == support.ROOT, target
+        if anchor and file.suffix == ".md" and "<!-- generated" not in file.read_text("utf-8"):
+            assert anchor in anchors(file), f"{page.name}: {path} has no heading #{anchor}"
+
+
+def anchors(page: Path) -> set[str]:
+    """Give the anchors of a page's headings, as GitHub and the site make them."""
+    heads = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", head.lower()).replace(" ", "-") for head in heads}
+
+
+def test_every_message_of_troubleshooting_is_one_of_the_programs() -> None:
+    page = (support.SITE / "how-to" / "troubleshooting.md").read_text(encoding="utf-8")
+    heads = re.findall(r"^### `(.+)`$", page, re.MULTILINE)
+    assert len(heads) > 40
+    said = "\n".join(messages())
+    for head in heads:
+        for part in filter(str.strip, head.split("…")):
+            assert part.strip() in said, f"no message says {part!r}"
+
+
+def messages() -> Iterator[str]:
+    """Give every text of the package, with ``…`` for what is put in."""
+    for path in (support.ROOT / "cyto").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.JoinedStr):
+                yield "".join(v.value if isinstance(v, ast.Constant) else "…" for v in node.values)
+            elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+                yield node.value
+
+
+def test_every_variable_of_the_environment_is_listed() -> None:
+    page = (support.SITE / "reference" / "environment.md").read_text(encoding="utf-8")
+    used: set[str] = set()
+    for folder in ("cyto", "scripts", "containers", "notebooks"):
+        for path in (support.ROOT / folder).rglob("*"):
+            if path.is_file() and path.suffix in {".py", ".sh", ".ipynb", ".def", ""}:
+                text = path.read_text(encoding="utf-8", errors="replace")
+                used |= set(re.findall(r"\bCYTO_[A-Z_]+[A-Z]\b", text))
+    used |= {"CYTO_REQUIRE", "CYTO_SHARED_DATA"}
+    assert {name for name in used if "CHAOS" not in name} == set(re.findall(r"`(CYTO_\w+)`", page))
