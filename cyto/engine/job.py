@@ -178,7 +178,6 @@ class JobMaker:
             self._identities[key] = identity_of(placement)
         return self._identities[key]
 
-
     def _code(self, node: Node) -> str:
         """Ask for the code of a task once in a run: warm workers load it once, too."""
         key = node.task, node.code
