@@ -62,7 +62,7 @@ def lock_faults(project: Project) -> list[str]:
 
 def published(project: Project) -> dict[str, Any]:
     """Give for each node in the store what it holds: key, context, and its outputs' contents."""
-    found = {}
+    found = {line["facts"]["node"]: _values(line) for line in lines(project)}
     for path in project.state.glob("store/??/*/manifest.json"):
         manifest = json.loads(path.read_text(encoding="utf-8"))
         outputs = {
@@ -74,10 +74,27 @@ def published(project: Project) -> dict[str, Any]:
     return found
 
 
+def lines(project: Project) -> list[dict[str, Any]]:
+    """Read the results that are lines of one file; the last of a key counts, if it is whole."""
+    path, found = project.state / "store" / "values.jsonl", {}
+    for text in path.read_bytes().split(b"\n") if path.exists() else []:
+        try:
+            line = json.loads(text)
+        except ValueError:
+            continue  # a kill cut it short
+        found[line["key"]] = line
+    return list(found.values())
+
+
+def _values(line: dict[str, Any]) -> Any:
+    return [line["key"], line["context"], line["outputs"]]
+
+
 def entries(project: Project) -> set[str]:
     """Name everything that lies where entries lie, whole or not."""
     store = project.state / "store"
     found = {str(path.relative_to(store)) for path in store.glob("*") if path.name[0] == "."}
+    found |= {line["key"] for line in lines(project)}
     return found | {path.name for path in store.glob("??/*")}
 
 

@@ -120,7 +120,10 @@ def model(tool: str) -> Path:
 def places(output: Path) -> dict[str, str]:
     """Read from the store below *output* in which environment each node's result was made."""
     manifests = output.glob(".cyto/store/*/*/manifest.json")
-    facts = [json.loads(path.read_text(encoding="utf-8"))["facts"] for path in manifests]
+    texts = [path.read_text(encoding="utf-8") for path in manifests]
+    lines = output / ".cyto" / "store" / "values.jsonl"
+    texts += lines.read_text(encoding="utf-8").splitlines() if lines.exists() else []
+    facts = [json.loads(text)["facts"] for text in texts]
     return {fact["node"]: fact["environment"] for fact in facts}
 
 

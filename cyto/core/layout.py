@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}")
@@ -107,7 +108,7 @@ class RunLayout:
     output_dir: Path
     run_id: str
 
-    @property
+    @cached_property
     def state(self) -> Path:
         """Our own folder inside the output folder."""
         return self.output_dir / ".cyto"
@@ -117,12 +118,12 @@ class RunLayout:
         """Held by the run that works here."""
         return self.state / "lock"
 
-    @property
+    @cached_property
     def store(self) -> Path:
         """Results of nodes, addressed by content."""
         return self.state / "store"
 
-    @property
+    @cached_property
     def parts(self) -> Path:
         """Results of which some chunks are done, by key and node."""
         return self.state / "parts"
@@ -132,12 +133,12 @@ class RunLayout:
         """Channels that were decoded, one folder per content."""
         return self.store / "channels"
 
-    @property
+    @cached_property
     def runs(self) -> Path:
         """The folders of all runs."""
         return self.state / "runs"
 
-    @property
+    @cached_property
     def run(self) -> Path:
         """This run's own folder."""
         return self.runs / self.run_id
@@ -157,7 +158,7 @@ class RunLayout:
         """What the driver prints when it works in the background."""
         return self.run / "driver.txt"
 
-    @property
+    @cached_property
     def jobs(self) -> Path:
         """Job folders, by worker group."""
         return self.run / "jobs"
@@ -166,17 +167,17 @@ class RunLayout:
         """Name the folder of one job of the workers of *group*."""
         return JobLayout(self.jobs / group / name)
 
-    @property
+    @cached_property
     def submissions(self) -> Path:
         """What runs on a cluster, by key and node; left behind by a driver that was lost."""
         return self.state / "submissions"
 
-    @property
+    @cached_property
     def batches(self) -> Path:
         """Submissions to a cluster, a folder for each."""
         return self.run / "batches"
 
-    @property
+    @cached_property
     def logs(self) -> Path:
         """What tools printed, one file per node."""
         return self.output_dir / "logs"

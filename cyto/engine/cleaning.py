@@ -10,6 +10,7 @@ from pathlib import Path
 
 from cyto.core.layout import ASIDE, aside
 from cyto.engine.inventory import Item
+from cyto.engine.values import ValueLines
 
 _NEVER = frozenset({"log", "cache"})
 
@@ -49,23 +50,38 @@ def choose(
     ]
 
 
-def remove(items: Iterable[Item]) -> list[Path]:
+def remove(chosen: Iterable[Item]) -> list[Path]:
     """Remove things for good; the caller holds the folder's lock.
 
-    A folder goes by one rename and is emptied then; an export's stamp goes last. So a kill
+    A folder goes by one rename and is emptied then; a file of lines is written anew without some;
+    an export's stamp goes last. So a kill
     leaves what the next call finds, and never half a result where a run would look for it.
 
     Returns
     -------
     What could not be removed.
     """
-    items = list(items)
+    items, lines = [], dict[Path, set[str]]()
+    for item in chosen:
+        if item.key:
+            lines.setdefault(item.paths[0], set()).add(item.key)
+        else:
+            items.append(item)
     left = [path for item in items for path in item.paths if not _removed(path)]
+    left += [path for path, keys in lines.items() if not _without(path, keys)]
     for item in items:
         if item.kind in {"result", "export"}:
             with contextlib.suppress(OSError):  # something else lies there
                 item.paths[0].parent.rmdir()
     return left
+
+
+def _without(path: Path, keys: set[str]) -> bool:
+    try:
+        ValueLines(path).remove(keys)
+    except OSError:
+        return False
+    return True
 
 
 def _removed(path: Path) -> bool:

@@ -26,7 +26,11 @@ _FRAME = ("cyto.task", "cyto.core", "cyto.errors", "cyto._typing", "cyto.runners
 
 
 def node_parts(
-    node: Node, inputs: Mapping[str, str], environment: str, files: Mapping[str, str]
+    node: Node,
+    inputs: Mapping[str, str],
+    environment: str,
+    files: Mapping[str, str],
+    code: str | None = None,
 ) -> dict[str, JSON]:
     """Give everything that a node's result depends on, as plain data.
 
@@ -40,6 +44,8 @@ def node_parts(
         Identity of the environment, such as an image's digest.
     files
         Digests of the files that parameters name, as `path_digests` gives them.
+    code
+        What `code_digest` gives for the node; ``None`` asks it.
 
     Returns
     -------
@@ -48,7 +54,7 @@ def node_parts(
     return {
         "format": _FORMAT,
         "task": node.task,
-        "code": code_digest(node.task, node.code),
+        "code": code_digest(node.task, node.code) if code is None else code,
         "params": {k: v for k, v in node.params.items() if k not in files},
         "files": dict(files),
         "inputs": [list(item) for item in inputs.items()],  # their order names what is free

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -41,6 +41,8 @@ class Item:
         When a run last made or used it, in seconds since the epoch.
     stale
         Whether the same runs, repeated, would have no use for it.
+    key
+        Of a result that is a line among others in its file, which is not for it alone.
     """
 
     kind: Kind
@@ -49,6 +51,7 @@ class Item:
     size: int
     used: float
     stale: bool = False
+    key: str = ""
 
 
 def check_output_dir(output_dir: Path) -> RunLayout:
@@ -112,21 +115,46 @@ class _Inventory:
             names.setdefault(key, []).append(node)
         for folder in sorted(store.folder.glob("??/*")):
             key = folder.name
-            if not _KEY.fullmatch(key) or not folder.is_dir():
+            if key in store.values or not _KEY.fullmatch(key) or not folder.is_dir():
                 continue
             try:
                 entry = store.look(key)
             except ValueError:
                 yield self._item("half-written", key, [folder], stale=True)
                 continue
-            if entry is None:
-                continue
-            # a killed run may have published what it could not record
-            if key in names or entry.facts.get("run") in self.history.cut:
-                self.kept[key] = entry
-            name = ", ".join(names.get(key) or [str(entry.facts.get("node"))])
-            used = self.history.used.get(key, 0.0)
-            yield self._item("result", name, [folder], used, key not in self.kept)
+            if entry is not None:
+                name, stale = self._judged(entry, names)
+                used = self.history.used.get(key, 0.0)
+                yield self._item("result", name, [folder], used, stale)
+        yield from self._lines(store, names)
+        store.values.close()
+
+    def _lines(self, store: Store, names: Mapping[str, list[str]]) -> Iterator[Item]:
+        """List results that are lines of one file."""
+        path = store.values.path
+        for key in sorted(store.values.keys()):
+            try:
+                entry = store.look(key)
+            except ValueError:
+                entry = None
+            name, stale = (key, True) if entry is None else self._judged(entry, names)
+            yield Item(
+                kind="half-written" if entry is None else "result",
+                name=name,
+                paths=(path,),
+                size=store.values.size(key),
+                used=self.history.used.get(key) or _changed(path),
+                stale=stale,
+                key=key,
+            )
+
+    def _judged(self, entry: Entry, names: Mapping[str, list[str]]) -> tuple[str, bool]:
+        """Name the nodes of a result, and tell whether it is stale."""
+        key = entry.key
+        # a killed run may have published what it could not record
+        if key in names or entry.facts.get("run") in self.history.cut:
+            self.kept[key] = entry
+        return ", ".join(names.get(key) or [str(entry.facts.get("node"))]), key not in self.kept
 
     def _chunks(self) -> Iterator[Item]:
         """List results that are half there; the next run goes on with those of the last one."""

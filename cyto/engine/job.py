@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import threading
@@ -14,7 +15,13 @@ from cyto.core.layout import JobLayout, RunLayout
 from cyto.core.placement import Placement
 from cyto.core.request import TaskRequest, TaskResult
 from cyto.engine.chunks import Parts, Range, chunk_ranges
-from cyto.engine.fingerprint import identity_of, node_parts, parts_key, path_digests
+from cyto.engine.fingerprint import (
+    code_digest,
+    identity_of,
+    node_parts,
+    parts_key,
+    path_digests,
+)
 from cyto.engine.inputs import ChannelReader, Given, gather
 from cyto.engine.outcomes import NodeReport
 from cyto.engine.plan import Node
@@ -105,6 +112,7 @@ class JobMaker:
         self._layout, self._results = layout, results
         self._channels, self._record, self._fresh = channels, record, fresh
         self._identities: dict[tuple[object, ...], str] = {}
+        self._codes: dict[tuple[object, ...], str] = {}
 
     def prepare(self, node: Node) -> Job | NodeReport:
         """Give the job, or the report of a node whose result is there.
@@ -116,7 +124,8 @@ class JobMaker:
         """
         given = gather(node, self._results.entries, self._channels)
         identity = self._identity(node.placement)
-        hashed = node_parts(node, given.digests, identity, path_digests(node))
+        files = path_digests(node)
+        hashed = node_parts(node, given.digests, identity, files, self._code(node))
         key, fresh = parts_key(hashed), node.name in self._fresh
         found = None if fresh else self._results.find(node, key)
         if found is not None:
@@ -169,11 +178,19 @@ class JobMaker:
             self._identities[key] = identity_of(placement)
         return self._identities[key]
 
+    def _code(self, node: Node) -> str:
+        """Ask for the code of a task once in a run: warm workers load it once, too."""
+        key = node.task, node.code
+        if key not in self._codes:
+            self._codes[key] = code_digest(node.task, node.code)
+        return self._codes[key]
+
 
 def share_log(log: Path, shown: Path) -> bool:
     """Let the job's log be the node's log too while it grows; tell whether that worked."""
-    shown.unlink(missing_ok=True)
-    log.touch()
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(shown)  # noqa: PTH108 - quicker than a path's own, once for every node
+    os.close(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o666))
     try:
         os.link(log, shown)
     except OSError:  # a file system without hard links

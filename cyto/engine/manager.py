@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from queue import Empty, SimpleQueue
 from types import FrameType
 
 from cyto._typing import JSON
@@ -19,7 +18,7 @@ from cyto.core.layout import RunLayout
 from cyto.engine.cluster import ClusterRunner
 from cyto.engine.inputs import ChannelReader
 from cyto.engine.job import JobMaker
-from cyto.engine.local import ChunkEnd, LocalRunner, Split
+from cyto.engine.local import LocalRunner
 from cyto.engine.lock import RunLock
 from cyto.engine.outcomes import NodeReport, Outcome, RunReport
 from cyto.engine.plan import Node, Plan
@@ -29,11 +28,10 @@ from cyto.engine.results import Results
 from cyto.engine.runs import remember_run
 from cyto.engine.scheduler import Grant, Scheduler
 from cyto.engine.store import Store
+from cyto.engine.turns import End, Turns
 from cyto.errors import UnavailableError
 from cyto.runners.environment import get_environment
 from cyto.runners.machine import this_machine
-
-_End = NodeReport | Split | ChunkEnd
 
 
 def new_run_id() -> str:
@@ -146,7 +144,6 @@ class TaskManager:
             self._jobs,
             soft={name: node.soft for name, node in nodes.items() if node.soft},
         )
-        done: SimpleQueue[_End] = SimpleQueue()
         pool = WorkerPool(nodes.values(), self._plan.channels, layout, machine)
         store = Store(layout.store)
         store.sweep()
@@ -154,32 +151,41 @@ class TaskManager:
         channels = ChannelReader(self._plan.channels, layout.store, self._plan.faults)
         maker = JobMaker(layout, results, channels, record, self._fresh)
         local = LocalRunner(layout, maker, results, pool, record, self._stop)
-        cluster = None
-        if any(map(_elsewhere, nodes.values())):
-            cluster = ClusterRunner(layout, maker, results, pool, record, done.put, self._stop)
+        limit = min(self._jobs or machine.cpus, machine.cpus)
+        threads = ThreadPoolExecutor(max_workers=limit, thread_name_prefix="node")
+        cluster: ClusterRunner | None = None
 
-        def run(grant: Grant) -> _End:
+        def run(grant: Grant) -> End:
             node = nodes[grant.node]
             if grant.chunk is None:
                 return local.run(node, grant.gpu_ids)
             return local.run_chunk(node, grant.chunk, grant.gpu_ids)
 
-        def start(grant: Grant) -> None:
-            if cluster is not None and _elsewhere(nodes[grant.node]):
-                cluster.start(nodes[grant.node])
-            else:
-                threads.submit(lambda: done.put(run(grant)))
+        def elsewhere(grant: Grant) -> bool:
+            if cluster is None or not _elsewhere(nodes[grant.node]):
+                return False
+            cluster.start(nodes[grant.node])
+            return True
 
         def waited() -> None:
             pool.reap()
             if layout.stop_request.exists():
                 self.stop()
 
-        limit = min(self._jobs or machine.cpus, machine.cpus)
+        turns = Turns(
+            scheduler,
+            threads,
+            run=run,
+            elsewhere=elsewhere,
+            settle=lambda report: self._settle(scheduler, record, report),
+            stop=self._stop,
+        )
+        if any(map(_elsewhere, nodes.values())):
+            cluster = ClusterRunner(layout, maker, results, pool, record, turns.ended, self._stop)
         try:
-            with ThreadPoolExecutor(max_workers=limit, thread_name_prefix="node") as threads:
+            with threads:
                 try:
-                    self._loop(scheduler, record, start, done, cluster, waited)
+                    self._loop(turns, record, cluster, waited)
                 except BaseException:
                     self._stop.set()  # or what runs would be waited for
                     raise
@@ -191,50 +197,32 @@ class TaskManager:
 
     def _loop(
         self,
-        scheduler: Scheduler,
+        turns: Turns,
         record: RunRecord,
-        start: Callable[[Grant], None],
-        done: SimpleQueue[_End],
         cluster: ClusterRunner | None,
         waited: Callable[[], None],
     ) -> None:
+        def not_started(name: str) -> None:
+            outcome = Outcome.CANCELLED
+            self._report(record, NodeReport(node=name, outcome=outcome, message="was not started"))
+
         stopping = False
-        while scheduler.unfinished or scheduler.running:
+        while not turns.over:
             if self._stop.is_set() and not stopping:
                 stopping = True
-                for name in scheduler.drop():
-                    self._report(
-                        record,
-                        NodeReport(node=name, outcome=Outcome.CANCELLED, message="was not started"),
-                    )
+                turns.drop(not_started)
                 if cluster is not None:
                     cluster.cancel()
                 continue
-            for grant in scheduler.take():
-                start(grant)
+            turns.start()
             if cluster is not None:
                 cluster.flush()
-            if not scheduler.running:
+            if turns.stuck:
                 raise UnavailableError(
                     "what is left asks for more than this machine has", hint="see cyto plan"
                 )
-            try:
-                end = done.get(timeout=0.2)  # short, so that a signal is noticed
-            except Empty:
+            if not turns.wait(0.2):  # short, so that a signal is noticed
                 waited()
-                continue
-            self._take_in(scheduler, record, end)
-
-    def _take_in(self, scheduler: Scheduler, record: RunRecord, end: _End) -> None:
-        if isinstance(end, Split):
-            scheduler.split(end.node, end.chunks, end.limit)
-            return
-        if isinstance(end, ChunkEnd):
-            scheduler.release(end.node, end.chunk)
-            if end.report is None:
-                return
-            end = end.report
-        self._settle(scheduler, record, end)
 
     def _settle(self, scheduler: Scheduler, record: RunRecord, report: NodeReport) -> None:
         self._report(record, report)

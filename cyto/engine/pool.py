@@ -54,9 +54,10 @@ class WorkerPool:
         self._machine = machine
         self._lock = threading.Lock()
         self._groups: dict[Placement, _Group] = {}
-        self._busy: set[Worker] = set()
+        self._busy: dict[Worker, _Group] = {}
+        self._by_node: dict[str, _Group] = {}
         for node in nodes:
-            group = self._group(node)
+            group = self._by_node[node.name] = self._group_of(node)
             group.left += 1
             group.code.update(node.code)
             group.readable.add(str(layout.store))
@@ -90,12 +91,12 @@ class WorkerPool:
             for worker in group.idle:
                 if worker.spec.gpu_ids == gpu_ids:
                     group.idle.remove(worker)
-                    self._busy.add(worker)
+                    self._busy[worker] = group
                     return _for(worker, node)
             group.started += 1
             worker = _for(self._make(group, gpu_ids), node)
             in_the_way = self._make_room(group, gpu_ids)
-            self._busy.add(worker)
+            self._busy[worker] = group
         for other in in_the_way:
             other.close()
         return worker
@@ -103,8 +104,7 @@ class WorkerPool:
     def release(self, worker: Worker) -> None:
         """Take a worker back; one that died is forgotten."""
         with self._lock:
-            self._busy.discard(worker)
-            group = self._groups[_shared(worker.spec.placement)]
+            group = self._busy.pop(worker)
             wanted = not _used_up(worker) and group.left > len(group.idle)
             if worker.alive and wanted:
                 worker.waiting_since = time.monotonic()
@@ -156,6 +156,9 @@ class WorkerPool:
             thread.join()
 
     def _group(self, node: Node) -> _Group:
+        return self._by_node[node.name]
+
+    def _group_of(self, node: Node) -> _Group:
         key = _shared(node.placement)
         if key not in self._groups:
             name = f"{key.environment}-{len(self._groups)}"
@@ -224,7 +227,8 @@ def _few(paths: Iterable[str]) -> tuple[str, ...]:
 
 def _for(worker: Worker, node: Node) -> Worker:
     """Let the worker's messages name the place where this node's limits are written."""
-    worker.spec = _placed(worker.spec, node)
+    if worker.spec.placement.source != node.placement.source:
+        worker.spec = _placed(worker.spec, node)
     return worker
 
 

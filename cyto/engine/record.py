@@ -20,23 +20,24 @@ class RunRecord:
 
     def __init__(self, path: Path, listeners: tuple[Listener, ...] = ()) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._file = open(path, "a", encoding="utf-8")  # noqa: SIM115 - held open
+        self._file = open(path, "ab", buffering=0)  # noqa: SIM115 - held open
         self._listeners = listeners
         self._lock = threading.Lock()
 
     def write(self, event: str, **facts: Any) -> None:
         """Append one event."""
         entry: Event = {"event": event, "time": time.time(), **facts}
+        line = json.dumps(entry).encode() + b"\n"
         with self._lock:
-            self._file.write(json.dumps(entry) + "\n")
-            self._file.flush()
+            written = self._file.write(line)
+            while written < len(line):  # a full disk may take a part of it, and then says so
+                written += self._file.write(line[written:])
             for listener in self._listeners:
                 listener(entry)
 
     def close(self) -> None:
         """Bring the record to the disk and close it."""
         try:
-            self._file.flush()
             os.fsync(self._file.fileno())
         finally:
             self._file.close()

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from cyto.engine.job import Job
 
 T = TypeVar("T")
+_HOST = os.uname().nodename
 
 
 class Results:
@@ -64,7 +65,7 @@ class Results:
             "peak_bytes": result.peak_bytes,
             "versions": dict(result.versions),
             "run": self._layout.run_id,
-            "host": os.uname().nodename,
+            "host": _HOST,
         }
         outputs = {k: ref for k, ref in result.outputs.items() if k not in CONTEXT_KEYS}
         entry = Entry(key=job.key, outputs=outputs, context={**given.context, **told}, facts=facts)

@@ -18,8 +18,10 @@ from cyto.core.layout import ASIDE, aside
 from cyto.core.request import Ref
 from cyto.engine.durability import GroupCommit
 from cyto.engine.replacement import replace_folder
+from cyto.engine.values import ValueLines
 from cyto.io.leftovers import remove_leftovers
 
+VALUES = "values.jsonl"
 _MANIFEST = "manifest.json"
 _BLOCK = 1 << 22
 
@@ -49,14 +51,16 @@ class Entry:
 class Store:
     """A folder of results.
 
-    An entry appears by one rename, so it is there whole or not at all; its files carry checksums
-    that are compared when it is first read, so that what a crash cut short, or a disk damaged, is
-    found and computed again. Entries reach the disk within a second, and when `close` returns.
+    An entry appears by one rename, or as one line where it holds no file, so it is there whole or
+    not at all; its files and its line carry checksums that are compared when it is first read, so
+    that what a crash cut short, or a disk damaged, is found and computed again. Entries reach the
+    disk within a second, and when `close` returns.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
+        self.values = ValueLines(folder / VALUES)
         self._disk = GroupCommit(folder)
 
     def path(self, key: str) -> Path:
@@ -67,8 +71,9 @@ class Store:
         """Give the entry, or ``None`` when it is not there; a damaged one is removed."""
         folder = self.path(key)
         try:
-            return _entry(key, folder, _manifest(folder, _checksum_differs))
+            return self._line(key) or _entry(key, folder, _manifest(folder, _checksum_differs))
         except ValueError:
+            self.values.forget(key)
             self._discard(folder)
         except FileNotFoundError:
             pass
@@ -84,7 +89,7 @@ class Store:
         """
         folder = self.path(key)
         try:
-            return _entry(key, folder, _manifest(folder, _size_differs))
+            return self._line(key) or _entry(key, folder, _manifest(folder, _size_differs))
         except FileNotFoundError:
             return None
 
@@ -94,7 +99,8 @@ class Store:
         Parameters
         ----------
         out
-            The job's output folder, on the same file system; it is gone afterwards.
+            The job's output folder, on the same file system; it is gone afterwards. It need not
+            be there when all outputs are values.
         entry
             What to write into the manifest; paths lie in *out*.
         again
@@ -105,6 +111,8 @@ class Store:
         The entry with its paths in the store. When somebody else published the same key first,
         theirs, which is the same, unless *again* is set.
         """
+        if not out.exists():
+            return self._publish_values(key, entry, again=again)
         # there already when an earlier run was killed just before its rename
         ours = out / _MANIFEST
         files = sorted(p for p in out.rglob("*") if p.is_file() and p != ours)
@@ -132,6 +140,8 @@ class Store:
                 shutil.rmtree(out, ignore_errors=True)
             else:
                 raise
+        if again:
+            self.values.forget(key)
         self._disk.note()
         return _entry(key, folder, manifest)
 
@@ -154,6 +164,29 @@ class Store:
             self._disk.flush()
         finally:
             self._disk.close()
+            self.values.close()
+
+    def _publish_values(self, key: str, entry: Entry, *, again: bool) -> Entry:
+        """Publish an entry without files as a line; it replaces a folder of the same key."""
+        if key not in self.values or again:
+            outputs = {name: ref.to_json() for name, ref in entry.outputs.items()}
+            told = {"context": dict(entry.context), "facts": dict(entry.facts)}
+            self.values.add(key, {"outputs": outputs, **told})
+            self._disk.note()
+        if again:
+            self._discard(self.path(key))
+        return entry
+
+    def _line(self, key: str) -> Entry | None:
+        """Give an entry that is a line.
+
+        Raises
+        ------
+        ValueError
+            It is damaged.
+        """
+        data = self.values.get(key)
+        return None if data is None else _entry(key, self.folder, data)
 
     def _discard(self, folder: Path) -> None:
         """Take a damaged entry out of the way in one step, then remove it."""

@@ -15,7 +15,7 @@ from cyto.core.placement import Placement
 from cyto.runners.environment import Ending, WorkerSpec, exit_ending
 
 _START = (
-    "import sys; sys.path.append({folder!r}); "
+    "import gc, sys; gc.disable(); sys.path.append({folder!r}); "
     "from cyto.runners.container_worker import main; sys.exit(main())"
 )
 

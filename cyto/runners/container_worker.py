@@ -15,14 +15,11 @@ from __future__ import annotations
 import contextlib
 import errno
 import functools
+import gc
 import json
 import os
 import sys
-import threading
 import time
-import traceback
-from collections.abc import Mapping
-from queue import SimpleQueue
 from typing import IO, Any, Optional
 
 from cyto.core.request import Ref, TaskRequest, TaskResult
@@ -54,26 +51,25 @@ def main(argv: Optional[list[str]] = None) -> int:
 
 
 def serve() -> int:
-    """Answer requests from stdin until it closes; end at once when it closes during a task."""
+    """Answer requests from stdin until it closes; the monitor sees when it does during a task."""
     replies = os.fdopen(os.dup(1), "w", encoding="utf-8")
     questions = os.fdopen(os.dup(0), encoding="utf-8")
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)  # a tool that reads stdin gets nothing
     os.dup2(2, 1)
-    queue: SimpleQueue[str] = SimpleQueue()
-    threading.Thread(target=_listen, args=(questions, queue), daemon=True).start()
-    _reply(replies, {"ready": os.getpid(), "python": sys.version.split()[0]})
-    while True:
-        request = TaskRequest.from_json(json.loads(queue.get()))
+    _reply(replies, json.dumps({"ready": os.getpid(), "python": sys.version.split()[0]}))
+    for line in iter(questions.readline, ""):
+        request = TaskRequest.from_json(json.loads(line))
         with _Capture(os.path.join(request.folder, "log.txt")):
             result = answer(request)
-        _reply(replies, {"result": result.to_json()})
+        _reply(replies, json.dumps({"result": result.to_json()}))
+    os._exit(0)  # whoever asked is content; the monitor ends what tasks left
 
 
 def answer(request: TaskRequest) -> TaskResult:
     """Run one request and write its result, whatever happens."""
     _forget_peak()
     wall, cpu = time.perf_counter(), time.process_time()
-    before, folder, mask = dict(os.environ), os.getcwd(), os.umask(0)
+    before, folder, mask = _environ(), os.getcwd(), os.umask(0)
     os.umask(mask)
     outputs: dict[str, Ref] = {}
     failure: dict[str, Any] = {}
@@ -90,9 +86,9 @@ def answer(request: TaskRequest) -> TaskResult:
                 stream.flush()
         os.chdir(folder)
         os.umask(mask)
-        if dict(os.environ) != before:
+        if _environ() != before:
             os.environ.clear()
-            os.environ.update(before)
+            os.environ.update({os.fsdecode(k): os.fsdecode(v) for k, v in before.items()})
     result = TaskResult(
         outputs=outputs,
         wall_s=time.perf_counter() - wall,
@@ -110,28 +106,32 @@ def _execute(request: TaskRequest) -> dict[str, Ref]:
     for module in request.code:
         if os.path.dirname(module) not in sys.path:
             sys.path.append(os.path.dirname(module))
-    from pathlib import Path
-
-    from cyto.runners import blocks, exchange
+    from cyto.runners import exchange
 
     data = {key: exchange.load(ref) for key, ref in request.inputs.items()}
     _seed(request.seed)
     # the task floor is above this one: it is loaded by name, as the request's class is
     loading = __import__("cyto.task.loading", fromlist=["load_task"])
     cls = loading.load_task(request.task)
+    gc.enable()
     task = loading.build_task(cls, request.params)
-    out = Path(request.into or request.folder) / "out"
-    out.mkdir(exist_ok=True)
+    out = os.path.join(request.into or request.folder, "out")
     ports = getattr(cls, "outputs", {})
-    count = blocks.block_frames(cls, data, request.inputs)
-    if count or request.frames:
-        kinds = {key: port.kind for key, port in ports.items()}
-        call = functools.partial(loading.call_here, task)
-        return blocks.run_in_blocks(
-            call, data, request.inputs, count, kinds, out, part=request.frames
-        )
+    framewise = getattr(cls, "framewise", False)
+    if framewise or request.frames:
+        from pathlib import Path
+
+        from cyto.runners import blocks
+
+        count = blocks.block_frames(cls, data, request.inputs)
+        if count or request.frames:
+            kinds = {key: port.kind for key, port in ports.items()}
+            call = functools.partial(loading.call_here, task)
+            return blocks.run_in_blocks(
+                call, data, request.inputs, count, kinds, Path(out), part=request.frames
+            )
     values = loading.call_here(task, data)
-    if getattr(cls, "framewise", False):  # as it is when parts are joined
+    if framewise:  # as it is when parts are joined
         tables = {k: v for k, v in values.items() if exchange.infer_kind(k, v) == "dataframe"}
         values = {**values, **{k: v.reset_index(drop=True) for k, v in tables.items()}}
     return {
@@ -153,6 +153,8 @@ def _remove_half(request: TaskRequest) -> None:
 
 def _explain(error: BaseException) -> dict[str, Any]:
     """Say in a user's words what ended the task."""
+    import traceback
+
     name = type(error).__name__
     text = "".join(traceback.format_exception(type(error), error, error.__traceback__))
     if isinstance(error, SystemExit):
@@ -189,6 +191,8 @@ def _is_full_disk(error: BaseException) -> bool:
 
 
 def _where(error: BaseException) -> str:
+    import traceback
+
     frames = traceback.extract_tb(error.__traceback__)
     if not frames:
         return ""
@@ -196,14 +200,8 @@ def _where(error: BaseException) -> str:
     return f" (in {last.name}, {os.path.basename(last.filename)} line {last.lineno})"
 
 
-def _listen(questions: IO[str], queue: SimpleQueue[str]) -> None:
-    for line in questions:
-        queue.put(line)
-    os._exit(0)  # whoever asked is gone or content; the monitor ends what tasks left
-
-
-def _reply(replies: IO[str], message: Mapping[str, Any]) -> None:
-    replies.write(json.dumps(message) + "\n")
+def _reply(replies: IO[str], message: str) -> None:
+    replies.write(message + "\n")
     replies.flush()
 
 
@@ -243,8 +241,10 @@ class _Capture:
 
 def _write(result: TaskResult, folder: str) -> None:
     path = os.path.join(folder, "result.json")
-    with open(path + ".part", "w", encoding="utf-8") as file:
-        json.dump(result.to_json(), file)
+    with open(path + ".part", "wb", buffering=0) as file:
+        data = memoryview(json.dumps(result.to_json()).encode())
+        while data:
+            data = data[file.write(data) :]
     os.replace(path + ".part", path)
 
 
@@ -256,25 +256,23 @@ def _use_site_packages() -> None:
 
 
 def _seed(seed: int) -> None:
-    import random
-
-    random.seed(seed)
     sys.meta_path[:] = [f for f in sys.meta_path if not isinstance(f, _SeedWhenLoaded)]
-    loaded = sys.modules.get("numpy.random")
-    if loaded is not None:
-        loaded.seed(seed % 2**32)
-    else:  # importing it costs more than many a task
-        sys.meta_path.insert(0, _SeedWhenLoaded(seed % 2**32))
+    for name, value in (("random", seed), ("numpy.random", seed % 2**32)):
+        loaded = sys.modules.get(name)
+        if loaded is not None:
+            loaded.seed(value)
+        else:  # importing it costs more than many a task
+            sys.meta_path.insert(0, _SeedWhenLoaded(name, value))
 
 
 class _SeedWhenLoaded:
-    """Seed NumPy's global generator when the task first loads it."""
+    """Seed a module's global generator when the task first loads it."""
 
-    def __init__(self, seed: int) -> None:
-        self.seed = seed
+    def __init__(self, name: str, seed: int) -> None:
+        self.name, self.seed = name, seed
 
     def find_spec(self, name: str, *_: object) -> Any:
-        if name != "numpy.random":
+        if name != self.name:
             return None
         import importlib.util
 
@@ -292,21 +290,24 @@ class _SeedWhenLoaded:
         return spec
 
 
+def _environ() -> dict[Any, Any]:
+    """Copy the environment: what is below it, for to decode it all costs more than many a task."""
+    return dict(getattr(os.environ, "_data", os.environ))
+
+
 def _forget_peak() -> None:
     try:
-        with open("/proc/self/clear_refs", "w") as file:
-            file.write("5")
+        with open("/proc/self/clear_refs", "wb", buffering=0) as file:
+            file.write(b"5")
     except OSError:
         pass
 
 
 def _peak() -> int:
     try:
-        with open("/proc/self/status") as file:
-            for line in file:
-                if line.startswith("VmHWM:"):
-                    return int(line.split()[1]) * 1024
-    except OSError:
+        with open("/proc/self/status", "rb", buffering=0) as file:
+            return int(file.read(8192).partition(b"VmHWM:")[2].split(None, 1)[0]) * 1024
+    except (OSError, IndexError):
         pass
     return 0
 
@@ -321,4 +322,5 @@ def _versions() -> dict[str, str]:
 
 
 if __name__ == "__main__":
+    gc.disable()  # until the task is loaded: what is loaded is no garbage
     sys.exit(main())

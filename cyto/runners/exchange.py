@@ -9,20 +9,21 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 from collections.abc import Mapping
-from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Union
 
 from cyto.core.movie import Frames
 from cyto.core.request import Ref
 from cyto.errors import TaskOutputError
 
+if TYPE_CHECKING:  # pathlib costs a worker's start more than all of this module
+    from pathlib import Path
+
 SAFE_KEY = re.compile(r"(?!manifest$)[^\W.][\w.-]{0,127}")
 """What a key must look like that becomes a file's name; the store has a manifest of its own."""
 
 
-def save(value: Any, kind: str, folder: Path, key: str) -> Ref:
+def save(value: Any, kind: str, folder: Union[str, Path], key: str) -> Ref:
     """Write one value into *folder* and say how to read it again.
 
     Parameters
@@ -32,7 +33,7 @@ def save(value: Any, kind: str, folder: Path, key: str) -> Ref:
     kind
         ``image``, ``label``, ``dataframe``, ``network``, ``value`` or ``file``.
     folder, key
-        The file becomes ``<folder>/<key>.<ending>``.
+        The file becomes ``<folder>/<key>.<ending>``; the folder is made for the first file.
 
     Returns
     -------
@@ -48,23 +49,30 @@ def save(value: Any, kind: str, folder: Path, key: str) -> Ref:
             "cannot be a key", key=str(key), hint="write letters, digits, _ - . (manifest is taken)"
         )
     if kind == "dataframe":
-        return _save_table(value, folder / f"{key}.arrow", key)
+        return _save_table(value, _place(folder, f"{key}.arrow"), key)
     if kind == "network":
-        path = folder / f"{key}.json"
-        path.write_text(json.dumps(network_to_json(value, key)), encoding="utf-8")
-        return Ref("network", "json", str(path))
+        return _save_json(network_to_json(value, key), "network", _place(folder, f"{key}.json"))
     if kind == "file":
         return _save_file(value, folder, key)
     if isinstance(value, Frames):
-        return _save_frames(value, kind, folder / f"{key}.npy")
+        return _save_frames(value, kind, _place(folder, f"{key}.npy"))
     if hasattr(value, "dtype") and hasattr(value, "__array__") and getattr(value, "ndim", 0) > 0:
-        return _save_array(value, kind, folder / f"{key}.npy", key)
+        return _save_array(value, kind, _place(folder, f"{key}.npy"), key)
     plain = to_plain(value, key)
     if len(json.dumps(plain)) < 4096:
         return Ref(kind, "inline", value=plain)
-    path = folder / f"{key}.json"
-    path.write_text(json.dumps(plain), encoding="utf-8")
-    return Ref(kind, "json", str(path))
+    return _save_json(plain, kind, _place(folder, f"{key}.json"))
+
+
+def _place(folder: Union[str, Path], name: str) -> str:
+    os.makedirs(folder, exist_ok=True)
+    return os.path.join(folder, name)
+
+
+def _save_json(data: Any, kind: str, path: str) -> Ref:
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(json.dumps(data))
+    return Ref(kind, "json", path)
 
 
 def load(ref: Ref, *, writable: bool = False) -> Any:
@@ -180,7 +188,7 @@ def _id(node: Any) -> Any:
     return tuple(map(_id, node)) if isinstance(node, list) else node
 
 
-def _save_array(value: Any, kind: str, path: Path, key: str) -> Ref:
+def _save_array(value: Any, kind: str, path: str, key: str) -> Ref:
     import numpy as np
 
     array: Any = np.asarray(value)
@@ -191,10 +199,10 @@ def _save_array(value: Any, kind: str, path: Path, key: str) -> Ref:
     array = as_travelled(array, kind)
     with open(path, "wb") as file:
         np.lib.format.write_array(file, array, allow_pickle=False)
-    return Ref(kind, "npy", str(path), dtype=array.dtype.str, shape=array.shape)
+    return Ref(kind, "npy", path, dtype=array.dtype.str, shape=array.shape)
 
 
-def _save_frames(value: Frames, kind: str, path: Path) -> Ref:
+def _save_frames(value: Frames, kind: str, path: str) -> Ref:
     """Write a movie while it is made."""
     import numpy as np
 
@@ -203,10 +211,10 @@ def _save_frames(value: Frames, kind: str, path: Path) -> Ref:
         np.lib.format.write_array_header_1_0(file, head)
         for frame in value:
             np.ascontiguousarray(frame, value.dtype).tofile(file)
-    return Ref(kind, "npy", str(path), dtype=value.dtype.str, shape=value.shape)
+    return Ref(kind, "npy", path, dtype=value.dtype.str, shape=value.shape)
 
 
-def _save_table(value: Any, path: Path, key: str) -> Ref:
+def _save_table(value: Any, path: str, key: str) -> Ref:
     try:
         import pyarrow as pa
     except ModuleNotFoundError as error:
@@ -222,18 +230,21 @@ def _save_table(value: Any, path: Path, key: str) -> Ref:
             key=key,
             hint="a column holds numbers, texts, times, flags or lists of one of them",
         ) from error
-    with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, table.schema) as writer:
+    with pa.OSFile(path, "wb") as sink, pa.ipc.new_file(sink, table.schema) as writer:
         writer.write_table(table)
-    return Ref("dataframe", "arrow", str(path), columns=tuple(map(str, value.columns)))
+    return Ref("dataframe", "arrow", path, columns=tuple(map(str, value.columns)))
 
 
-def _save_file(value: Any, folder: Path, key: str) -> Ref:
+def _save_file(value: Any, folder: Union[str, Path], key: str) -> Ref:
+    import shutil
+    from pathlib import Path
+
     source = Path(os.fspath(value))
     if not source.is_file():
         raise TaskOutputError(f"there is no file {str(source)!r}", key=key)
-    target = folder / f"{key}{''.join(source.suffixes)}"
+    target = _place(folder, f"{key}{''.join(source.suffixes)}")
     shutil.copyfile(source, target)
-    return Ref("file", "file", str(target))
+    return Ref("file", "file", target)
 
 
 def _load_npy(path: str, mode: Literal["r", "c"]) -> Any:

@@ -10,6 +10,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 import cyto
 from cyto.core.layout import JobLayout
@@ -31,6 +32,8 @@ from cyto.runners.process import Child, tree_memory
 _START_LIMIT_S = 900.0  # a SIF may have to be unpacked first
 _TICK_S = 0.1
 _MODULE = ("-m", "cyto.runners.container_worker")
+_REQUEST = "@REQUEST@"
+"""Where the path of a request goes in a command that is made once for all of a worker's jobs."""
 
 
 def worker_spec(
@@ -114,6 +117,7 @@ class Worker:
         self.waiting_since = 0.0
         self._child: Child | None = None
         self._folder = Path(spec.scratch)
+        self._by_hand = ""
 
     def __enter__(self) -> Worker:
         return self
@@ -147,27 +151,34 @@ class Worker:
         """
         self.served += 1
         job = JobLayout(Path(request.folder))
-        seen = request if self.environment.sees_host else request.moved(self._move)
-        text = json.dumps(seen.to_json())
-        job.request.write_text(text, encoding="utf-8")
-        by_hand = self.command(f"{seen.folder}/{job.request.name}", watched=False)
-        job.command.write_text(shlex.join(by_hand) + "\n", encoding="utf-8")
+        text = self._write(request, job)
         started = time.monotonic()
-        ending: Ending | None
+        answer: str | Ending
         try:
             self._start(stop)
             started = time.monotonic()
             if self._child is None:
-                ending = Ending(reason="cancelled", message="was stopped before it started")
+                answer = Ending(reason="cancelled", message="was stopped before it started")
             else:
                 self._child.send(text)
-                ending = self._follow(self._child, started, stop)
+                answer = self._follow(self._child, started, stop)
         except EOFError:
-            ending = self._died()
-        if ending is None:
-            return self._read(job)
+            answer = self._died()
+        if isinstance(answer, str):
+            return self._result(json.loads(answer)["result"])
         self.close(patience_s=0)
-        return self._settle(job, ending, time.monotonic() - started)
+        return self._settle(job, answer, time.monotonic() - started)
+
+    def _write(self, request: TaskRequest, job: JobLayout) -> str:
+        """Write the request and the command that runs it by hand; give what the worker is sent."""
+        seen = request if self.environment.sees_host else request.moved(self._move)
+        text = json.dumps(seen.to_json())
+        _write_file(job.request, text)
+        if not self._by_hand:
+            self._by_hand = shlex.join(self.command(_REQUEST, watched=False)) + "\n"
+        path = shlex.quote(f"{seen.folder}/{job.request.name}")
+        _write_file(job.command, self._by_hand.replace(_REQUEST, path))
+        return text
 
     def close(self, patience_s: float = 5.0) -> None:
         """End the worker, kindly first, and remove what is left of it."""
@@ -202,13 +213,14 @@ class Worker:
             if time.monotonic() > deadline:
                 raise EOFError
 
-    def _follow(self, child: Child, started: float, stop: threading.Event | None) -> Ending | None:
-        """Wait for the answer; say why there will be none, or ``None`` when it came."""
+    def _follow(self, child: Child, started: float, stop: threading.Event | None) -> str | Ending:
+        """Wait for the answer and give it, or say why there will be none."""
         wanted = self.spec.placement.resources
         limit = None if self.environment.limits_memory else wanted.memory_bytes
         while True:
-            if child.receive(_TICK_S) is not None:
-                return None
+            answer = child.receive(_TICK_S)
+            if answer is not None:
+                return answer
             if stop is not None and stop.is_set():
                 return Ending(reason="cancelled", message="was stopped")
             if wanted.walltime_s and time.monotonic() - started > wanted.walltime_s:
@@ -244,15 +256,17 @@ class Worker:
         return result
 
     def _read(self, job: JobLayout) -> TaskResult:
-        data = json.loads(job.result.read_text(encoding="utf-8"))
+        return self._result(json.loads(job.result.read_text(encoding="utf-8")))
+
+    def _result(self, data: Mapping[str, Any]) -> TaskResult:
         result = TaskResult.from_json(data)
+        if self.environment.sees_host:
+            return result
         back = {key: ref.moved(self._back) for key, ref in result.outputs.items()}
         return replace(result, outputs=back, message=self._in_hosts_words(result.message))
 
     def _in_hosts_words(self, message: str) -> str:
         """Name files in a message as the user knows them, not as the container sees them."""
-        if self.environment.sees_host:
-            return message
         for mount in sorted(self.spec.mounts, key=lambda m: len(m.target), reverse=True):
             message = message.replace(mount.target, mount.source)
         return message
@@ -263,9 +277,18 @@ class Worker:
 
     def _back(self, path: str) -> str:
         """Map a path that the container wrote to the host's."""
-        if self.environment.sees_host:
-            return path
         return _mapped(path, {m.target: m.source for m in self.spec.mounts if m.writable})
+
+
+def _write_file(path: Path, text: str) -> None:
+    """Write a small file at once; Python's own files cost as much as the rest of a request."""
+    file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o666)
+    try:
+        data = memoryview(text.encode())
+        while data:
+            data = data[os.write(file, data) :]
+    finally:
+        os.close(file)
 
 
 def _mapped(path: str, folders: Mapping[str, str]) -> str:

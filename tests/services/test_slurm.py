@@ -250,7 +250,7 @@ def test_short_nodes_share_a_job(cluster: Cluster) -> None:
     done = cluster.cyto("run", cluster.numbers(12, group=True))
     assert done.code == 0, done.err
     assert len(cluster.jobs()) == 2, "one for all that are short; the last ran here"
-    assert "n0 and 11 more: submitted as job" in done.said
+    assert "n11 and 11 more: submitted as job" in done.said, "the longest path first"
     assert json.loads((cluster.folder / "output/last/value.json").read_text()) == 111
 
 

@@ -174,13 +174,19 @@ def lab(project):
     def store() -> list[Path]:
         return sorted((project / "output/.cyto/store").glob("*/*/manifest.json"))
 
+    def lines() -> list[dict]:
+        """Give what was published without files."""
+        path = project / "output/.cyto/store/values.jsonl"
+        return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
     def outputs(node: str) -> dict:
         """Give what a node published last, as references."""
-        found = [json.loads(p.read_text()) for p in store()]
+        found = [*(json.loads(p.read_text()) for p in store()), *lines()]
         mine = [m for m in found if m["facts"]["node"] == node]
         return mine[-1]["outputs"]
 
-    project.ran, project.pids, project.store, project.outputs = ran, pids, store, outputs
+    project.ran, project.pids, project.outputs = ran, pids, outputs
+    project.store, project.lines = store, lines
     return project
 
 

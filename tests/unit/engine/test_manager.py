@@ -59,9 +59,8 @@ def outcomes(report):
 
 
 def loaded(lab, node):
-    folder = next(
-        p.parent for p in lab.store() if json.loads(p.read_text())["facts"]["node"] == node
-    )
+    folders = [p.parent for p in lab.store() if json.loads(p.read_text())["facts"]["node"] == node]
+    folder = folders[0] if folders else None
     refs = {k: Ref.from_json(v) for k, v in lab.outputs(node).items()}
     return {k: exchange.load(r.moved(lambda p: str(folder / p))) for k, r in refs.items()}
 
@@ -194,6 +193,7 @@ def test_a_failure_stops_only_what_depends_on_it(lab, run):
     assert "before the end" in Path(boom.log).read_text()
     assert report.nodes["after"].message == "needs boom, which failed"
     assert not any("boom" in p.read_text() for p in lab.store())
+    assert "boom" not in str(lab.lines())
 
 
 def test_what_failed_is_tried_again_by_the_next_run(lab, run):
@@ -247,7 +247,7 @@ def test_a_task_that_returns_something_else(task, words, lab, run):
     assert report.nodes["odd"].outcome is Outcome.FAILED
     for part in words:
         assert part in report.nodes["odd"].message
-    assert lab.store() == []
+    assert lab.store() == lab.lines() == []
 
 
 def test_plain_classes(lab, run):

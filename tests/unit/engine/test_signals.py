@@ -145,7 +145,7 @@ class Large(PipelineTask):
     out, err = child.communicate(timeout=30)
     assert child.returncode == 1, err
     assert "was killed (SIGKILL)" in out
-    assert lab.store() == []
+    assert lab.store() == lab.lines() == []
     assert list((lab / "output/.cyto/store").rglob("*.npy")) == []
     assert list(lab.folder.glob(half)) == [], "nor beside it"
     assert not (lab / "output" / "large").exists()
