@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import time
+
 import click
 
 from cyto.cli.options import json_option, run_argument
+from cyto.errors import RunLockedError
 
 _EPILOG = """\b
 Examples:
@@ -29,13 +32,18 @@ def command(run: str, verbose: bool, as_json: bool) -> int:
     from cyto.engine.runs import find_run, follow_events, report_of
     from cyto.report.terminal import RunPrinter
 
-    layout = find_run(run)
-    with RunPrinter(Console(stderr=True)) as printer:
-        ended = follow_events(layout, printer)
-    if ended:
-        report = report_of(layout)
-    else:
+    layout, report = find_run(run), None
+    while report is None:
+        with RunPrinter(Console(stderr=True)) as printer:
+            ended = follow_events(layout, printer)
+        if ended:
+            report = report_of(layout)
+            break
         click.echo(f"run {layout.run_id} has lost its driver and is taken up again", err=True)
-        report = running.take_up(layout, verbose)
+        try:
+            report = running.take_up(layout, verbose)
+        except RunLockedError:  # somebody else was quicker: follow what they do
+            time.sleep(0.5)
+            layout = find_run(str(layout.output_dir))
     running.show(report, as_json)
     return report.exit_code

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from cyto.engine.chunks import Range
+from cyto.errors import CytoError
+from cyto.runners.slurm import Slurm
 
 
 @dataclass(kw_only=True)
@@ -79,3 +83,58 @@ def _read(path: Path) -> Claim | None:
     except (OSError, ValueError, KeyError, TypeError, IndexError):
         return None
     return claim if claim.folder.is_dir() else None
+
+
+class Leftovers:
+    """What lost drivers submitted: given up node by node, as other work takes its place.
+
+    Parameters
+    ----------
+    claims
+        The claims that there are when a run begins.
+    """
+
+    def __init__(self, claims: Claims) -> None:
+        self._claims, self._lock = claims, threading.Lock()
+        self._names: dict[str, set[str]] = {}
+        for name in claims.names():
+            self._names.setdefault(name.rpartition("-")[2], set()).add(name)
+
+    def give_up(self, job: str, *, keep: bool) -> None:
+        """Cancel what is claimed for the node of *job*; *job* itself only unless *keep* is set.
+
+        Jobs that other nodes have requests in go on.
+        """
+        if not self._names:
+            return
+        with self._lock:
+            names = self._names.pop(job.rpartition("-")[2], set()) - ({job} if keep else set())
+            folders = {claim.folder for name in names if (claim := self._claims.read(name))}
+            for name in names:
+                self._claims.remove(name)
+            free = folders - set(self._claims.folders())
+        for folder in free:
+            threading.Thread(target=_withdraw, args=(folder,)).start()
+
+
+def _withdraw(folder: Path) -> None:
+    with contextlib.suppress(CytoError):  # it ends by itself; nobody reads what it makes
+        withdraw(folder)
+
+
+def withdraw(folder: Path) -> bool:
+    """Cancel what a lost driver submitted from *folder*; tell whether there was something.
+
+    Raises
+    ------
+    UnavailableError
+        The cluster does not answer.
+    """
+    slurm = Slurm()
+    try:
+        submission = slurm.adopt(folder)
+        if submission is not None:
+            slurm.cancel(submission)
+        return submission is not None
+    finally:
+        slurm.close()

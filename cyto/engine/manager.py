@@ -33,6 +33,8 @@ from cyto.errors import UnavailableError
 from cyto.runners.environment import get_environment
 from cyto.runners.machine import this_machine
 
+_LOOK_S = 0.2
+
 
 def new_run_id() -> str:
     """Make a run's name: when it began, and something that no other has."""
@@ -206,7 +208,7 @@ class TaskManager:
             outcome = Outcome.CANCELLED
             self._report(record, NodeReport(node=name, outcome=outcome, message="was not started"))
 
-        stopping = False
+        stopping, looked = False, 0.0
         while not turns.over:
             if self._stop.is_set() and not stopping:
                 stopping = True
@@ -221,7 +223,9 @@ class TaskManager:
                 raise UnavailableError(
                     "what is left asks for more than this machine has", hint="see cyto plan"
                 )
-            if not turns.wait(0.2):  # short, so that a signal is noticed
+            turns.wait(_LOOK_S)  # short, so that a signal is noticed
+            if time.monotonic() - looked > _LOOK_S:
+                looked = time.monotonic()
                 waited()
 
     def _settle(self, scheduler: Scheduler, record: RunRecord, report: NodeReport) -> None:
@@ -246,19 +250,7 @@ class TaskManager:
 
     def _report(self, record: RunRecord, report: NodeReport) -> None:
         self._reports[report.node] = report
-        record.write(
-            "node_finished",
-            node=report.node,
-            outcome=report.outcome.value,
-            message=report.message,
-            reason=report.reason,
-            log=report.log,
-            wall_s=report.wall_s,
-            cpu_s=report.cpu_s,
-            peak_bytes=report.peak_bytes,
-            findings=[vars(finding) for finding in report.findings],
-            **report.facts,
-        )
+        record.write("node_finished", **report.as_event())
 
     @contextmanager
     def _signals(self) -> Iterator[None]:

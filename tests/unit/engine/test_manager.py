@@ -445,3 +445,73 @@ def test_results_in_the_formats_that_were_asked_for(lab, run):
     found = next(f for f in report.nodes["mark"].findings if f.key == "label")
     assert found.path.endswith("label.ome.zarr")
     assert (Path(found.path) / "zarr.json").is_file()
+
+
+EVIL = """
+import signal
+class Leave(PipelineTask):
+    \"\"\"Leave something behind that ends the process later.\"\"\"
+    how: str = Param("alarm")
+    inputs = {"value": Port("value", optional=True)}
+    outputs = {"value": Port("value")}
+    def run_baremetal(self, data):
+        import threading
+        if self.how == "alarm":
+            signal.alarm(1)
+        elif self.how == "thread":
+            threading.Timer(1, lambda: os._exit(7)).start()
+        elif self.how == "fork":
+            if os.fork() == 0:
+                return {"value": "child"}
+            os.wait()
+        elif self.how == "exit":
+            if os.fork() == 0:
+                sys.exit(0)
+            os.wait()
+        elif self.how == "wait":
+            note("wait")
+            time.sleep(2)
+        return {"value": "parent"}
+"""
+
+
+@pytest.mark.parametrize("how", ["alarm", "thread"])
+def test_what_one_task_leaves_never_reaches_another(lab, run, how):
+    lab.tasks((lab / f"{lab.module}.py").read_text() + EVIL)
+    report = run(
+        f"""
+tasks:
+  first: {{module: MODULE.Leave, params: {{how: {how}}}}}
+  then: {{module: MODULE.Leave, params: {{how: wait}}, inputs: {{value: first}}}}
+"""
+    )
+    assert outcomes(report) == {"first": "succeeded", "then": "succeeded"}
+    assert lab.ran() == ["wait", "wait"], "asked again of a new process"
+
+
+@pytest.mark.parametrize("how", ["fork", "exit"])
+def test_only_the_worker_itself_answers(lab, run, how):
+    lab.tasks((lab / f"{lab.module}.py").read_text() + EVIL.replace("import signal", "import sys"))
+    report = run(
+        f"""
+tasks:
+  first: {{module: MODULE.Leave, params: {{how: {how}}}, output: true}}
+  then: {{module: MODULE.Leave, params: {{how: plain}}, inputs: {{value: first}}}}
+"""
+    )
+    assert outcomes(report) == {"first": "succeeded", "then": "succeeded"}
+    assert json.loads((lab / "output/first/value.json").read_text()) == "parent"
+
+
+def test_what_a_module_imports_from_beside_it_counts_as_its_code(lab, run, forget):
+    helper = f"{lab.module}_helper"
+    (lab / f"{helper}.py").write_text("FACTOR = 2")
+    lab.tasks(
+        (lab / f"{lab.module}.py").read_text().replace("import json", f"import {helper}, json", 1)
+    )
+    text = "tasks: {a: {module: MODULE.Source}}"
+    assert outcomes(run(text)) == {"a": "succeeded"}
+    assert outcomes(run(text)) == {"a": "cached"}
+    (lab / f"{helper}.py").write_text("FACTOR = 30")
+    assert outcomes(run(text)) == {"a": "succeeded"}
+    assert not (lab / "__pycache__").exists()
