@@ -28,7 +28,6 @@ default_role = "code"  # single backticks, as the docstrings write names
 smartquotes = False  # "--profile" keeps its two hyphens
 nitpicky = True
 nitpick_ignore = [("py:class", "NDArray")]  # NumPy's, whose inventory would be downloaded
-
 myst_enable_extensions = ["attrs_block", "colon_fence", "deflist"]
 myst_heading_anchors = 3
 

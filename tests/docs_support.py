@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import os
 import re
@@ -12,6 +13,7 @@ import sys
 import sysconfig
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import docs_commands as commands
@@ -53,6 +55,12 @@ class Block:
 def pages() -> list[Path]:
     """Give every page of the site."""
     return sorted(path for path in SITE.rglob("*.md") if "_ext" not in path.parts)
+
+
+def needed(path: Path) -> set[str]:
+    """Give the commands that a page needs and another version may lack."""
+    found = re.findall(r"<!-- needs: (.+) -->", path.read_text(encoding="utf-8"))
+    return {name.strip().removeprefix("cyto ") for line in found for name in line.split(",")}
 
 
 def blocks(path: Path) -> list[Block]:
@@ -137,6 +145,9 @@ class Folder:
                     self._python(block)
             case "json":
                 json.loads(block.text)
+            case "text":
+                first = block.text.partition("\n")[0]
+                assert says(first), f"no message of the program is in {first!r}"
             case "toml":
                 docs_yaml.check_toml(block.text)
             case _:
@@ -182,6 +193,29 @@ class Folder:
             check=False,
             timeout=300,
         )
+
+
+@cache
+def messages() -> tuple[str, ...]:
+    """Give every text of the package, with ``…`` for what is put in."""
+    found = []
+    for path in (ROOT / "cyto").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.JoinedStr):
+                parts = (v.value if isinstance(v, ast.Constant) else "…" for v in node.values)
+                found.append("".join(map(str, parts)))
+            elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+                found.append(node.value)
+    return tuple(found)
+
+
+def says(line: str) -> bool:
+    """Tell whether some message of the program, with a few words of its own, is in *line*."""
+    for text in messages():
+        parts = [re.escape(part) for part in text.split("…")]
+        if len(text) - text.count("…") > 12 and re.search(".+".join(parts), line):
+            return True
+    return False
 
 
 def _spaceless(text: str) -> str:
