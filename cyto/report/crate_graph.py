@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from cyto.core.layout import digest_memory
 from cyto.engine.plan import plain_name
 from cyto.errors import CytoError
@@ -197,7 +199,7 @@ def _channel_facts(channel: Channel) -> dict[str, str]:
         f"{channel.pixel_size_um:g} µm per pixel" if channel.pixel_size_um else "",
         f"{channel.frame_interval_s:g} s per frame" if channel.frame_interval_s else "",
     ]
-    said = [f"{shape} (TYX), {channel.dtype}", *calibration]
+    said = [f"{shape} (TYX), {np.dtype(channel.dtype).name}", *calibration]
     described = {"description": ", ".join(part for part in said if part)}
     try:
         digest = channel_digest(channel, digest_memory())
@@ -225,5 +227,7 @@ def _places(channel: Channel) -> list[Path]:
     """Give the files of a channel, or its folders where there are too many."""
     if _listed(channel):
         return [Path(file) for file in channel.files]
+    if Path(channel.spec.path).is_dir():
+        return [Path(channel.spec.path)]
     folders = [source.folder or str(Path(source.files[0]).parent) for source in channel.sources]
     return [Path(folder) for folder in dict.fromkeys(folders)]

@@ -31,7 +31,7 @@ _STATUS = "http://schema.org/{}ActionStatus"
 
 def local(*parts: str) -> str:
     """Name something inside the crate that is no file."""
-    return "#" + "/".join(quote(part, safe="") for part in parts)
+    return "#" + "/".join(map(quote, parts))
 
 
 def when(seconds: float | None) -> str | None:

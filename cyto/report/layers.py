@@ -10,7 +10,6 @@ from typing import Any, Literal
 from cyto._typing import JSON
 from cyto.core.layout import RunLayout
 from cyto.core.request import Ref
-from cyto.engine.plan import plain_name
 from cyto.engine.record import read_events
 from cyto.engine.store import Entry, Store
 from cyto.errors import ConfigError, CytoError, Problem, UnavailableError, nearest
@@ -84,12 +83,30 @@ def collect_layers(layout: RunLayout, *, sample: str | None = None) -> View:
     keys = {
         e["node"]: str(e["key"]) for e in events if e["event"] == "node_finished" and e.get("key")
     }
-    found += _products(layout, keys, chosen, lacking)
+    made = list(_products(layout, keys, chosen, lacking))
+    found += _original(made, started["nodes"])
     if not found:
-        hint = "; ".join(lacking) or "run the pipeline first"
+        hint = "; ".join(lacking) or "no node made an image, labels or tracks"
         raise UnavailableError(f"there is nothing to look at in {layout.output_dir}", hint=hint)
     found.sort(key=lambda layer: _ORDER.index(layer.kind))  # stable: the pipeline's order within
     return View(layers=tuple(_hidden(found)), lacking=tuple(lacking))
+
+
+def _original(layers: list[Layer], nodes: Mapping[str, Any]) -> Iterator[Layer]:
+    """Leave out tables that were given their tracks, and hide labels that a node made anew."""
+    kinds = {layer.name: layer.kind for layer in layers}
+    makes: dict[str, set[str]] = {}
+    for layer in layers:
+        makes.setdefault(str(layer.metadata["node"]), set()).add(layer.kind)
+    given = {node: set(facts["inputs"].values()) for node, facts in nodes.items()}
+    renewed = {
+        name for node, names in given.items() for name in names if "labels" in makes.get(node, ())
+    }
+    for layer in layers:
+        came = {kinds.get(name) for name in given.get(str(layer.metadata["node"]), ())}
+        if layer.kind == "tracks" and "tracks" in came:
+            continue
+        yield replace(layer, visible=not (layer.kind == "labels" and layer.name in renewed))
 
 
 def _hidden(layers: list[Layer]) -> Iterator[Layer]:
@@ -97,7 +114,7 @@ def _hidden(layers: list[Layer]) -> Iterator[Layer]:
     channels = any(layer.kind == "image" and not layer.metadata for layer in layers)
     for layer in layers:
         made = layer.kind == "image" and bool(layer.metadata)
-        yield replace(layer, visible=not (made and channels))
+        yield replace(layer, visible=layer.visible and not (made and channels))
 
 
 def _sample(known: list[str], asked: str | None) -> str | None:
@@ -166,7 +183,7 @@ def _layers(node: str, entry: Entry) -> Iterator[Layer]:
                 ref=ref,
                 scale=scale,
                 units=units,
-                metadata={"task": entry.facts.get("task"), "node": plain_name(node)},
+                metadata={"task": entry.facts.get("task"), "node": node},
             )
 
 

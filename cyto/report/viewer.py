@@ -37,7 +37,9 @@ def open_viewer(view: View, title: str, load: Callable[[Ref], Any]) -> Any:
         _add(viewer, layer, load(layer.ref), colours)
     viewer.dims.axis_labels = ("t", "y", "x")
     viewer.dims.set_point(0, 0)
-    viewer.scale_bar.visible = True
+    canvas = getattr(viewer, "canvas", None)  # where it lies from napari 0.9 on
+    bar = canvas.overlays.scale_bar if canvas is not None else viewer.scale_bar
+    bar.visible = True
     return viewer
 
 
