@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -125,8 +125,10 @@ def gather_facts(plan: Plan, layout: RunLayout) -> RunFacts:
     store = Store(layout.store)
     entries = {name: _entry(store, end) for name, end in ends.items()}
     spans = _Spans(layout, events)
+    identities = _Identities()
     nodes = [
-        _node(node, ends.get(name), entries.get(name), spans) for name, node in plan.nodes.items()
+        _node(node, ends.get(name), entries.get(name), spans, identities.of)
+        for name, node in plan.nodes.items()
     ]
     finished = next((event for event in events if event["event"] == "run_finished"), None)
     return RunFacts(
@@ -141,7 +143,13 @@ def _entry(store: Store, end: Event) -> Entry | None:
         return None
 
 
-def _node(node: Node, end: Event | None, entry: Entry | None, spans: _Spans) -> NodeFacts:
+def _node(
+    node: Node,
+    end: Event | None,
+    entry: Entry | None,
+    spans: _Spans,
+    identity: Callable[[Node], str],
+) -> NodeFacts:
     facts: Mapping[str, Any] = entry.facts if entry is not None else {}
     parts = facts.get("parts") or {}
     end = end or {}
@@ -153,7 +161,7 @@ def _node(node: Node, end: Event | None, entry: Entry | None, spans: _Spans) -> 
         span=spans.of(node.name, made_by),
         made_by=made_by,
         host=facts.get("host", ""),
-        image=parts.get("environment") or _identity(node),
+        image=parts.get("environment") or identity(node),
         code=parts.get("code", ""),
         versions=facts.get("versions") or {},
         cpu_s=facts.get("cpu_s") or end.get("cpu_s", 0.0),
@@ -162,11 +170,20 @@ def _node(node: Node, end: Event | None, entry: Entry | None, spans: _Spans) -> 
     )
 
 
-def _identity(node: Node) -> str:
-    try:
-        return identity_of(node.placement)
-    except (CytoError, OSError):  # what failed may be just that
-        return ""
+class _Identities:
+    """Digests of the images of nodes that made nothing, each asked for once."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[str, str | None], str] = {}
+
+    def of(self, node: Node) -> str:
+        key = node.placement.environment, node.placement.image
+        if key not in self._known:
+            try:
+                self._known[key] = identity_of(node.placement)
+            except (CytoError, OSError):  # what failed may be just that
+                self._known[key] = ""
+        return self._known[key]
 
 
 def _products(node: Node, end: Event, entry: Entry) -> Iterator[Product]:

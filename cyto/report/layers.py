@@ -80,9 +80,8 @@ def collect_layers(layout: RunLayout, *, sample: str | None = None) -> View:
     chosen = _sample(list(started.get("samples") or ()), sample)
     lacking: list[str] = []
     found = list(_channels(layout, started.get("channels") or {}, chosen, lacking))
-    keys = {
-        e["node"]: str(e["key"]) for e in events if e["event"] == "node_finished" and e.get("key")
-    }
+    ends = {e["node"]: e.get("key") for e in events if e["event"] == "node_finished"}
+    keys = {name: str(ends[name]) for name in started["nodes"] if ends.get(name)}
     made = list(_products(layout, keys, chosen, lacking))
     found += _original(made, started["nodes"])
     if not found:
