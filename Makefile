@@ -30,6 +30,12 @@ $(VENV)/.test: $(VENV)/.demo
 	$(BIN)/python -m pip install --quiet --group test --group lint --group docs
 	@touch $@
 
+# The validator of RO-Crates wants an older rich than others do.
+$(VENV)/crate/.done: $(BIN)/python pyproject.toml
+	$(PYTHON) -m venv $(VENV)/crate
+	$(BIN)/python -m pip --python $(VENV)/crate/bin/python install --quiet --group crate
+	@touch $@
+
 demo: $(VENV)/.demo
 	$(BIN)/cyto sample $(DEMO)/sample
 	$(BIN)/cyto run pipelines/pipeline.quickstart.yaml --profile local --output-dir $(DEMO)/results \
@@ -42,7 +48,7 @@ demo: $(VENV)/.demo
 services:
 	@test -z "$$CYTO_REQUIRE" || scripts/services.sh up $$(echo "$$CYTO_REQUIRE" | tr ',' ' ')
 
-test: $(VENV)/.test services
+test: $(VENV)/.test $(VENV)/crate/.done services
 	$(BIN)/python -m pytest
 
 lint: $(VENV)/.test

@@ -76,6 +76,8 @@ def check(words: Sequence[str]) -> None:
             assert done.returncode == 0, done.stderr
         case "pip":
             _pip(words)
+        case "pixi":
+            _pixi(words)
         case "python" | "python3":
             _script(words)
         case "jupyter":
@@ -133,6 +135,17 @@ def _pip(words: Sequence[str]) -> None:
         assert not lacking, f"{' '.join(words)}: there is no extra {lacking}"
     for option, group in itertools.pairwise(words):
         assert option != "--group" or group in project["dependency-groups"], group
+
+
+def _pixi(words: Sequence[str]) -> None:
+    if tomllib is None:
+        return
+    known = tomllib.loads((ROOT / "pixi.toml").read_text(encoding="utf-8"))
+    tasks = {**known["tasks"], **known["feature"]["test"]["tasks"]}
+    if words[2] == "-e":
+        assert words[3] in known["environments"], words[3]
+    else:
+        assert words[2] in tasks, words[2]
 
 
 def _script(words: Sequence[str]) -> None:

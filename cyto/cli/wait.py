@@ -32,18 +32,21 @@ def command(run: str, verbose: bool, as_json: bool) -> int:
     from cyto.engine.runs import find_run, follow_events, report_of
     from cyto.report.terminal import RunPrinter
 
-    layout, report = find_run(run), None
-    while report is None:
+    layout = find_run(run)
+    while True:
         with RunPrinter(Console(stderr=True)) as printer:
             ended = follow_events(layout, printer)
         if ended:
             report = report_of(layout)
-            break
+            running.show(report, as_json)
+            return report.exit_code
         click.echo(f"run {layout.run_id} has lost its driver and is taken up again", err=True)
         try:
-            report = running.take_up(layout, verbose)
+            plan, report = running.take_up(layout, verbose)
+            break
         except RunLockedError:  # somebody else was quicker: follow what they do
             time.sleep(0.5)
             layout = find_run(str(layout.output_dir))
     running.show(report, as_json)
+    running.keep_provenance(plan, report)
     return report.exit_code

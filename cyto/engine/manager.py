@@ -18,6 +18,7 @@ from cyto.core.layout import RunLayout
 from cyto.engine.cluster import ClusterRunner
 from cyto.engine.inputs import ChannelReader
 from cyto.engine.job import JobMaker
+from cyto.engine.kept import keep_files, made_from
 from cyto.engine.local import LocalRunner
 from cyto.engine.lock import RunLock
 from cyto.engine.outcomes import NodeReport, Outcome, RunReport
@@ -110,6 +111,7 @@ class TaskManager:
             record = RunRecord(layout.record, self._listeners)
             try:
                 record.write("run_started", **self._facts(self._run_id))
+                keep_files(self._plan, layout)
                 remember_run(layout, self._plan.pipeline)
                 self._run_nodes(layout, record)
                 report = RunReport(
@@ -283,6 +285,7 @@ class TaskManager:
             "folder": str(Path.cwd()),
             "asked": self._asked,
             "only": list(plan.only),
+            **made_from(plan),
             "samples": {name: dict(given) for name, given in plan.samples.items()},
             "nodes": {
                 name: {

@@ -76,7 +76,7 @@ def load_node(
     problem = _check_params(config, name, cls)
     if problem:
         return Loaded(), [problem], []
-    paths = path_parameters(cls, task.params, str(config.file.parent))
+    paths = path_parameters(cls, task.params, str(config.source.folder))
     loaded = Loaded(
         params={**task.params, **paths},
         path_params=tuple(paths),
