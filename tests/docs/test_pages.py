@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import click
@@ -26,19 +29,40 @@ def named(path: Path) -> str:
     return str(path.relative_to(support.SITE))
 
 
-@pytest.mark.parametrize("page", support.pages(), ids=named)
-def test_what_a_page_shows_works(page: Path, tmp_path: Path) -> None:
-    lacking = support.needed(page) - set(cli.list_commands(click.Context(cli)))
+def tried(page: Path, folder: Path) -> str:
+    """Try all that a page shows, in order; give what is wrong."""
+    clone = support.Folder(folder)
+    for block in support.blocks(page):
+        try:
+            clone.take(block)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the page is wrong
+            return f"{block.place}: {error}"
+    return ""
+
+
+@pytest.fixture(scope="module")
+def faults(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[dict[Path, Future[str]]]:
+    """Try the pages that were asked for side by side: they wait for programs most of the time."""
+    specs = [getattr(item, "callspec", None) for item in request.session.items]
+    asked = {spec.params["shown"] for spec in specs if spec and "shown" in spec.params}
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        # the long ones first
+        order = sorted(asked, key=lambda page: -page.read_text("utf-8").count("\ncyto run"))
+        found = {page: pool.submit(tried, page, tmp_path_factory.mktemp("page")) for page in order}
+        yield found
+        pool.shutdown(cancel_futures=True)
+
+
+@pytest.mark.parametrize("shown", [p for p in support.pages() if support.blocks(p)], ids=named)
+def test_what_a_page_shows_works(shown: Path, faults: dict[Path, Future[str]]) -> None:
+    lacking = support.needed(shown) - set(cli.list_commands(click.Context(cli)))
     if lacking:
         pytest.skip(f"this version has no cyto {' and '.join(sorted(lacking))}")
-    found = support.blocks(page)
-    folder = support.Folder(tmp_path) if found else None
-    for block in found:
-        try:
-            assert folder is not None
-            folder.take(block)
-        except Exception as error:  # noqa: BLE001 - whatever it is, the page is wrong
-            pytest.fail(f"{block.place}: {error}")
+    fault = faults[shown].result()
+    if fault:
+        pytest.fail(fault)
 
 
 def test_what_the_readme_shows_works(tmp_path: Path) -> None:
