@@ -14,7 +14,7 @@ from cyto.errors import CytoError
 
 _COMMANDS = (
     "run", "status", "wait", "cancel", "validate", "plan", "du", "clean", "doctor", "tasks",
-    "build", "schema", "sample",
+    "build", "schema", "sample", "migrate",
 )  # fmt: skip
 _EPILOG = """\b
 Examples:

@@ -168,7 +168,7 @@ class _Translation:
         task["tags"] = tags
         files = self._files(use) if step.output else {}
         if files:
-            task["output"] = {"compression": "zlib", "files": files}
+            task["output"] = _output(files)
         self.tasks[node] = task
         self.origins["tasks", node] = step.path
         for key in params:
@@ -221,7 +221,7 @@ class _Translation:
         files = output["files"] if isinstance(output, dict) else {}
         left = {k: v for k, v in files.items() if v != name} if isinstance(files, dict) else {}
         if left:
-            self.tasks[earlier.node]["output"] = {"compression": "zlib", "files": left}
+            self.tasks[earlier.node]["output"] = _output(left)
         if use.step.stage == "tracking" and earlier.step.stage == "label_to_sparse":
             return  # as documented: tracking adds its column
         message = (
@@ -238,3 +238,10 @@ def _spacing(model: LegacyFile) -> list[JSON]:
         for span in (model.image_range.x, model.image_range.y)
     ]
     return [size * step for size, step in zip(model.spacing or (1.0, 1.0), steps, strict=True)]
+
+
+def _output(files: dict[str, JSON]) -> JSON:
+    """Say how files are written: images so that old readers know the compression."""
+    images = any(str(name).endswith(".tif") for name in files.values())
+    how: dict[str, JSON] = {"compression": "zlib"} if images else {}
+    return {**how, "files": files}
