@@ -133,17 +133,18 @@ class _Translation:
         for use in self.uses:
             if use.step.stage != "tracking" or use.step.path[-1] == 0:
                 self._add(use, model)
-        head: dict[str, JSON] = {}
-        if model.description:
-            head["description"] = model.description
-        if model.execution_profile:
-            head["execution_profile"] = model.execution_profile
-        if model.spacing and model.spacing[0] == model.spacing[1]:
-            head["pixel_size_um"] = model.spacing[0]
-            self.origins["pixel_size_um",] = ("spacing",)
-        output: dict[str, JSON] = {"output_dir": self.resolve(model.output_dir)}
-        data: dict[str, JSON] = {**head, **self.data, **output, "tasks": dict(self.tasks)}
-        self.origins["output_dir",] = ("output_dir",)
+        size = set(model.spacing or ())
+        head: dict[str, JSON] = {
+            "description": model.description,
+            "execution_profile": model.execution_profile,
+            "pixel_size_um": size.pop() if len(size) == 1 else None,
+        }
+        data: dict[str, JSON] = {key: value for key, value in head.items() if value}
+        data |= {**self.data, "output_dir": self.resolve(model.output_dir)}
+        data["tasks"] = dict(self.tasks)
+        for key in data:
+            if key not in {"channels", "tasks"}:
+                self.origins[key,] = ("spacing" if key == "pixel_size_um" else key,)
         marks = dict(self._marks())
         made = TranslatedSource(
             self.old.file, data, marks, old=self.old, origins=dict(self.origins)
