@@ -23,6 +23,12 @@ def _named(config: PipelineConfig) -> Iterator[tuple[str, str, str]]:
 
 
 def _unfit(config: PipelineConfig, tasks: Mapping[str, Loaded]) -> Iterator[Problem]:
+    for node, task in config.tasks.items():
+        if isinstance(task.output, bool) or not task.output.files:
+            continue
+        for key in sorted({"images", "parquet"} & task.output.model_fields_set):
+            text = f"{key!r} has no meaning beside files, whose endings say the format"
+            yield config.problem(("tasks", node, "output", key), text, "leave it out", key=True)
     for node, key, name in _named(config):
         where = ("tasks", node, "output", "files", key)
         ports = tasks[node].outputs

@@ -165,8 +165,11 @@ def _tracks(model: ET.Element, found: Tracked) -> None:
     order = np.argsort(found.track, kind="stable")  # cells are in the order of time
     rows, ids = found.rows[order], found.track[order]
     yx = found.table[["y", "x"]].to_numpy(np.float64)
-    for name in np.unique(ids[ids != NONE]).tolist():
-        cells = rows[ids == name].tolist()
+    names, begins = np.unique(ids, return_index=True)
+    for name, part in zip(names.tolist(), np.split(rows, begins[1:])):
+        if name == NONE:
+            continue
+        cells = part.tolist()
         track = ET.SubElement(
             every,
             "Track",

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from cyto.config.legacy.model import END
+from cyto.config.legacy.steps import steps_of
 
 if TYPE_CHECKING:
     from cyto.config.legacy.model import LegacyFile
@@ -45,7 +46,8 @@ def notes_on(source: StepSource, model: LegacyFile, uses: Sequence[Use]) -> list
     """Say what is otherwise, of those things that are in the file."""
     steps = list(dict.fromkeys(use.step.path for use in uses))
     first = {use.step.name: use.step for use in reversed(uses)}
-    found = [*_of_file(model, first), *_of_classes(first), *_of_tracking(model, uses)]
+    tracking = [step for step in steps_of(source) if step.stage == "tracking"]
+    found = [*_of_file(model, first), *_of_classes(first), *_of_tracking(model, tracking)]
     found += _of_parameters([next(u.step for u in uses if u.step.path == path) for path in steps])
     return [source.problem(path, message, hint) for path, message, hint in found]
 
@@ -73,8 +75,7 @@ def _of_classes(first: dict[str, Step]) -> Iterator[Note]:
             yield first[name].path, text, ""
 
 
-def _of_tracking(model: LegacyFile, uses: Sequence[Use]) -> Iterator[Note]:
-    steps = list({use.step.path: use.step for use in uses if use.step.stage == "tracking"}.values())
+def _of_tracking(model: LegacyFile, steps: Sequence[Step]) -> Iterator[Note]:
     if not steps:
         return
     text = "runs on pyCyto's own LAP tracker with the same parameters"

@@ -114,7 +114,7 @@ class Router:
 
     def _uses(self, step: Step, kind: Kind) -> Iterator[Use | None]:
         entries = self._entries(step, kind)
-        if step.channels == ALL and not entries:
+        if step.channels == ALL and not entries and not self._lost:
             message = f"there is no {_WORDS[self._reads(step, kind)]} yet to take all of"
             self._say(step, ("channels",), message, _MAKERS.get(self._reads(step, kind), ""))
         if step.stage == "postprocessing" and not self._right_names(step, len(entries)):

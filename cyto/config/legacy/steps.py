@@ -51,6 +51,11 @@ class Step:
     names: tuple[str, ...] = ()
     output: bool = False
 
+    @property
+    def runs(self) -> bool:
+        """Whether it has an effect: of tracking the first step alone has."""
+        return self.stage != "tracking" or self.path[-1] == 0
+
     def place(self, *keys: str | int) -> KeyPath:
         """Give the path of a key in the step."""
         return (*self.path, *keys)

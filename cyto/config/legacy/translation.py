@@ -120,7 +120,7 @@ class _Translation:
             self.origins["tasks", node] = origin
         steps = list(steps_of(self.old))
         router = Router(self.old, channels.images, names)
-        self.uses = list(router.follow(steps))
+        self.uses = list(router.follow(step for step in steps if step.runs))
         if not steps:
             key = ("pipeline",)
             return [
@@ -131,8 +131,7 @@ class _Translation:
     def finish(self, model: LegacyFile) -> Translated:
         """Make the nodes of a file that is right."""
         for use in self.uses:
-            if use.step.stage != "tracking" or use.step.path[-1] == 0:
-                self._add(use, model)
+            self._add(use, model)
         size = set(model.spacing or ())
         head: dict[str, JSON] = {
             "description": model.description,

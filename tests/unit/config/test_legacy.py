@@ -176,6 +176,21 @@ def test_files_are_where_the_old_program_put_them(legacy) -> None:
     assert sum("does not run" in text for text in said) == 1
 
 
+def test_what_a_second_tracking_step_would_make_is_not_used(legacy) -> None:
+    config = legacy(f"""{HEAD}pipeline:
+{TABLES}
+  tracking:
+    - {{name: TrackMate, channels: [A]}}
+    - {{name: TrackMate, channels: [B]}}
+  postprocessing:
+    - {{name: CellTriangulation, channels: [A, B], output_channel_name: [M, N]}}
+""")
+    inputs = {name: task.inputs for name, task in config.tasks.items()}
+    assert inputs["M_CellTriangulation"]["dataframe"] == "A_TrackMate.dataframe"
+    assert inputs["N_CellTriangulation"]["dataframe"] == "B_table.dataframe"
+    assert "B_TrackMate" not in inputs
+
+
 @pytest.mark.parametrize(
     ("ranges", "channel"),
     [
