@@ -14,7 +14,7 @@ from cyto.errors import CytoError
 
 _COMMANDS = (
     "run", "rerun", "status", "wait", "cancel", "view", "validate", "plan", "du", "clean", "doctor",
-    "tasks", "build", "schema", "sample",
+    "tasks", "build", "schema", "sample", "migrate",
 )  # fmt: skip
 _EPILOG = """\b
 Examples:

@@ -20,10 +20,6 @@ if TYPE_CHECKING:
     from cyto.config.marks import KeyPath
     from cyto.config.people import Author
 
-_LEGACY = (
-    "this is the older, stage-based format, which this version does not run yet",
-    "write the stages as nodes under 'tasks'; pipelines/ has examples",
-)
 _RESOURCES = (
     "this is a resources file, not a pipeline",
     "give the pipeline; pipeline.X.yaml finds pipeline-resources.X.yaml beside it",
@@ -40,10 +36,13 @@ class PipelineConfig:
         Everything that the file says, with defaults filled in; paths as given.
     source
         The data (after ``--set``) and the places of its parts.
+    warnings
+        What is odd and does not hinder.
     """
 
     model: Pipeline
     source: Source
+    warnings: tuple[Problem, ...] = ()
 
     @property
     def file(self) -> Path:
@@ -108,7 +107,7 @@ def is_legacy(source: Source) -> bool:
 def load_pipeline(
     path: str | Path, overrides: Iterable[str] = (), base: Path | None = None
 ) -> PipelineConfig:
-    """Read and check a pipeline file.
+    """Read and check a pipeline file; a stage-based one is translated first.
 
     Parameters
     ----------
@@ -128,14 +127,22 @@ def load_pipeline(
         exist, what tasks make, and cycles.
     """
     source = read_source(path, "pipeline", base)
+    warnings: tuple[Problem, ...] = ()
     if is_legacy(source):
-        raise ConfigError([source.problem(("pipeline",), *_LEGACY, key=True)])
+        source, warnings = _translated(source)
     if "execution_configs" in source.data and "tasks" not in source.data:
         raise ConfigError([source.problem(("execution_configs",), *_RESOURCES, key=True)])
     source = overridden(source, overrides)
     checks = (check_names, check_references, check_collect)
     model = validated(Pipeline, source, SHAPES, checks=checks, hint=_advice)
-    return PipelineConfig(model=model, source=source)
+    return PipelineConfig(model=model, source=source, warnings=warnings)
+
+
+def _translated(source: Source) -> tuple[Source, tuple[Problem, ...]]:
+    from cyto.config.legacy.translation import translate
+
+    made = translate(source)
+    return made.source, made.notes
 
 
 def _advice(path: KeyPath) -> str:

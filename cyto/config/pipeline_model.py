@@ -86,6 +86,10 @@ class Channel(Strict):
         default=None, description="start, stop and step; stop is not included."
     )
     crop: Crop | None = Field(default=None, description="Read only this part of each frame.")
+    clip: bool = Field(
+        default=False,
+        description="Let frames and crop reach beyond the image, and end with it.",
+    )
     axes: Annotated[str, Field(pattern=r"^[A-Z]{2,8}$")] | None = Field(
         default=None,
         description="Meaning of the file's dimensions, such as TCYX; overrides the file.",
@@ -138,6 +142,18 @@ Samples = Annotated[
 ]
 
 
+def _inside(path: str) -> str:
+    parts = path.split("/")
+    if path.startswith("/") or any(part in {"", ".", ".."} for part in parts):
+        raise WrongValueError(
+            f"{path!r} is no file inside the output folder",
+            "write folders and a name, such as segmentation/tcell.tif",
+        )
+    if parts[0] in {"logs", ".cyto"}:
+        raise WrongValueError(f"{path!r} lies in {parts[0]}, which is pyCyto's own folder")
+    return path
+
+
 class Output(Strict):
     """How results are exported for people."""
 
@@ -148,11 +164,16 @@ class Output(Strict):
         default=None, description="Of images and labels; zlib for old readers. Left out: zstd."
     )
     parquet: bool = Field(default=False, description="Write tables as Parquet beside the CSV.")
+    files: dict[Text, Annotated[Text, AfterValidator(_inside)]] = Field(
+        default_factory=dict,
+        description="Export these outputs alone, under these names inside the output folder: "
+        "{label: segmentation/tcell.tif}. {frame} in a network's name makes a file per frame.",
+    )
 
 
 AnyOutput = Annotated[
     Annotated[bool, Tag("<bool>")] | Annotated[Output, Tag("<map>")],
-    one_of("true or false, or a mapping with images, compression, parquet"),
+    one_of("true or false, or a mapping with images, compression, parquet, files"),
 ]
 
 

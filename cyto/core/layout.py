@@ -206,6 +206,15 @@ class RunLayout:
         """The crate's copies of the files that the run was made from."""
         return self.output_dir / "workflow"
 
+    @property
+    def exports(self) -> Path:
+        """What was exported under names that the user gave, one file per node."""
+        return self.state / "exports"
+
+    def named_exports(self, node: str) -> Path:
+        """Name what tells which files of the user's own names hold a node's results."""
+        return self.exports / f"{node}.json"
+
 
 def aside(path: Path) -> Path:
     """Name the place beside *path* where it goes before it is removed.

@@ -93,6 +93,7 @@ def _spec(config: PipelineConfig, name: str, sample: Sample | None) -> ChannelSp
         axes=channel.axes,
         pixel_size_um=channel.pixel_size_um or model.pixel_size_um,
         frame_interval_s=channel.frame_interval_s or model.frame_interval_s,
+        clip=channel.clip,
     )
 
 

@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import secrets
+import threading
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,34 +18,78 @@ from cyto.engine.outcomes import Finding
 from cyto.engine.plan import Export
 from cyto.engine.store import Entry
 from cyto.io.exports import export_value
+from cyto.io.images import Context
 from cyto.io.leftovers import remove_leftovers
+from cyto.io.named import export_named
 from cyto.runners import exchange
 
 _STAMP = ".exported.json"
+_SHOWN = 80
+_SHARED: defaultdict[Path, threading.Lock] = defaultdict(threading.Lock)
+"""Held while files appear in a folder that several nodes write into."""
 
 
-def export_entry(entry: Entry, folder: Path, how: Export) -> tuple[Finding, ...]:
-    """Write all outputs of *entry* into *folder* as *how* says; what is there is left alone.
+def export_entry(
+    entry: Entry, folder: Path, how: Export, stamp: Path | None = None
+) -> tuple[Finding, ...]:
+    """Write outputs of *entry* as *how* says; what is there is left alone.
+
+    Parameters
+    ----------
+    entry
+        A node's result.
+    folder
+        The node's own folder; names that the user gave are inside its parent.
+    stamp
+        The file that remembers what was written; ``None``: one in *folder*. Needed where the user
+        gave names, as the folder then stays unmade.
 
     Returns
     -------
     What was found, with the path of each file.
     """
-    remove_leftovers(folder)
-    stamp = folder / _STAMP
+    stamp = stamp or folder / _STAMP
     known, boot = _read_stamp(stamp), _boot()
     # a node that was forced has another result under the same key
     wanted = {"key": entry.key, "run": entry.facts.get("run"), "how": vars(how)}
-    if not _holds(known, wanted, boot):
+    with _writing(folder, how):
+        if not _holds(known, wanted, boot):
+            known = {**wanted, **_written(entry, folder, how)}
+        if known.get("boot") != boot:
+            stamp.parent.mkdir(parents=True, exist_ok=True)
+            part = stamp.with_suffix(".part")
+            part.write_text(json.dumps({**known, "boot": boot}), encoding="utf-8")
+            part.replace(stamp)
+    return tuple(Finding(**found) for found in known["findings"])
+
+
+@contextmanager
+def _writing(folder: Path, how: Export) -> Iterator[None]:
+    """Clear what a killed run left half written, and keep other nodes out of shared folders."""
+    shared = sorted({(folder.parent / name).parent for name in how.files.values()})
+    with ExitStack() as stack:
+        for each in shared:
+            stack.enter_context(_SHARED[each])
+        for each in shared or [folder]:
+            remove_leftovers(each)
+        yield
+
+
+def _written(entry: Entry, folder: Path, how: Export) -> dict[str, Any]:
+    if not how.files:
         folder.mkdir(parents=True, exist_ok=True)
         findings = [_export(entry, key, folder, how) for key in entry.outputs]
-        files = {path: _identity(Path(path)) for found in findings for path in _files(found)}
-        known = {**wanted, "files": files, "findings": [vars(found) for found in findings]}
-    if known.get("boot") != boot:
-        part = stamp.with_suffix(".part")
-        part.write_text(json.dumps({**known, "boot": boot}), encoding="utf-8")
-        part.replace(stamp)
-    return tuple(Finding(**found) for found in known["findings"])
+        paths = [Path(path) for found in findings for path in _files(found)]
+    else:
+        findings, paths = [], []
+        for key, name in how.files.items():
+            if key in entry.outputs:
+                made = _export_named(entry, key, folder.parent / name, how)
+                findings.append(_finding(entry, key, made))
+                paths += made
+    files = {str(path): _identity(path) for path in paths}
+    root = str(folder.parent)
+    return {"root": root, "files": files, "findings": [vars(found) for found in findings]}
 
 
 def _holds(known: dict[str, Any], wanted: dict[str, Any], boot: str) -> bool:
@@ -77,12 +126,27 @@ def exported_files(folder: Path) -> tuple[str, list[Path]]:
     return str(known["key"]), [*files, stamp]
 
 
+def named_exports(stamp: Path, root: Path) -> tuple[str, list[Path]]:
+    """Name the files inside *root* that *stamp* tells of and that nobody has changed since.
+
+    Returns
+    -------
+    As `exported_files`.
+    """
+    known = _read_stamp(stamp)
+    if "key" not in known or not isinstance(known.get("files"), dict):
+        return "", []
+    files: list[Path] = []
+    for written, was in known["files"].items():
+        inside = os.path.relpath(written, str(known.get("root")))  # the folder may have moved
+        if not inside.startswith("..") and _unchanged(root / inside, was, whole=True):
+            files.append(root / inside)
+    return str(known["key"]), [*files, stamp]
+
+
 def _export(entry: Entry, key: str, folder: Path, how: Export) -> Finding:
     ref = entry.outputs[key]
     value = exchange.load(ref)
-    context: dict[str, Any] = {
-        name: entry.context.get(name) for name in ("pixel_size_um", "frame_interval_s", "channel")
-    }
     path = export_value(
         value,
         ref.kind,
@@ -91,9 +155,31 @@ def _export(entry: Entry, key: str, folder: Path, how: Export) -> Finding:
         parquet=how.parquet,
         form=how.images,
         compression=how.compression,
-        **context,
+        **vars(_context(entry)),
     )
     return Finding(key=key, path=str(path), text=describe(value, ref.kind))
+
+
+def _export_named(entry: Entry, key: str, path: Path, how: Export) -> list[Path]:
+    ref = entry.outputs[key]
+    return export_named(exchange.load(ref), ref.kind, path, _context(entry), how.compression)
+
+
+def _finding(entry: Entry, key: str, made: list[Path]) -> Finding:
+    ref = entry.outputs[key]
+    text = describe(exchange.load(ref), ref.kind)
+    if len(made) > 1:
+        text = f"{len(made)} files, {text}"
+    if ref.kind == "value" and len(text) > _SHOWN:
+        text = f"{len(text):,} characters"
+    return Finding(key=key, path=str(made[0]) if made else "", text=text)
+
+
+def _context(entry: Entry) -> Context:
+    told: dict[str, Any] = {
+        name: entry.context.get(name) for name in ("pixel_size_um", "frame_interval_s", "channel")
+    }
+    return Context(**told)
 
 
 def describe(value: Any, kind: str) -> str:

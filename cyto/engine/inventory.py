@@ -11,7 +11,7 @@ from typing import Literal
 
 from cyto.core.layout import ASIDE, RunLayout, cache_folder
 from cyto.engine.claims import Claims
-from cyto.engine.export import export_folders, exported_files
+from cyto.engine.export import export_folders, exported_files, named_exports
 from cyto.engine.history import History, read_history
 from cyto.engine.store import Entry, Store
 from cyto.errors import ConfigError, Problem
@@ -186,6 +186,17 @@ class _Inventory:
                 stale = key not in wanted and node in self.history.nodes
                 used = self.history.used.get(key, 0.0)
                 yield self._item("export", node, files, used, stale)
+        for node, key, files in self._named_exports():
+            stale = key not in wanted and node in self.history.nodes
+            yield self._item("export", node, files, self.history.used.get(key, 0.0), stale)
+
+    def _named_exports(self) -> Iterator[tuple[str, str, list[Path]]]:
+        """Give what lies under names that the user gave: node, key, files."""
+        for stamp in sorted(self.layout.exports.rglob("*.json")):
+            node = stamp.relative_to(self.layout.exports).with_suffix("").as_posix()
+            key, files = named_exports(stamp, self.layout.export(node).parent)
+            if files:
+                yield node, key, files
 
     def _export_folders(self) -> list[Path]:
         named = (self.layout.export(node) for node in self.history.nodes)
@@ -214,6 +225,7 @@ class _Inventory:
         hidden += [p for folder in ours[1:] for p in folder.glob(f"*/{ASIDE}*")]
         folders = [*self.layout.channels.glob("*")]
         folders += [folder for folder in self._export_folders() if not folder.is_symlink()]
+        folders += [path.parent for _, _, files in self._named_exports() for path in files]
         hidden += [p for f in folders for p in f.glob(".*") if _is_temporary(p)]
         for path in sorted(set(hidden)):
             yield self._item("half-written", path.name, [path], stale=True)

@@ -68,12 +68,14 @@ class Export:
     """How a node's results are written for people.
 
     *images* is ``ome-tiff`` or ``ome-zarr``, *compression* ``zstd`` (the default), ``zlib`` or
-    ``none``; *parquet* adds a Parquet file to each CSV.
+    ``none``; *parquet* adds a Parquet file to each CSV. With *files* only these outputs are
+    written, each under its name in the output folder (of the sample) instead of the node's own.
     """
 
     images: Literal["ome-tiff", "ome-zarr"] = "ome-tiff"
     compression: Literal["zstd", "zlib", "none"] | None = None
     parquet: bool = False
+    files: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)

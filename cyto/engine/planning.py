@@ -20,6 +20,7 @@ from cyto.config import (
 )
 from cyto.core.placement import Placement
 from cyto.engine.channels import look_at_channels
+from cyto.engine.filenames import check_files
 from cyto.engine.graph import descendants, find_cycle, topological_order
 from cyto.engine.plan import Export, Node, Plan, Source, plain_name
 from cyto.engine.samples import Spread, choose_samples
@@ -75,13 +76,14 @@ def make_plan(
     placed, warnings = placements(config, where, name)
     _find_users_modules(config)
     tasks, problems, odd = _load_tasks(config, placed)
-    warnings = [*warnings, *odd]
+    warnings = [*config.warnings, *warnings, *odd]
     wiring = Wiring(config, tasks)
     inputs: dict[str, dict[str, Source]] = {}
     for node in config.tasks:
         known = tasks[node].params or tasks[node].inputs is not None
         inputs[node], faults = wiring.resolve(node) if known or not problems else ({}, [])
         problems += faults
+    problems += check_files(config, tasks)
     edges = _edges(config, inputs)
     problems += _cycle(config, edges)
     spread = Spread(config, edges, inputs, _samples(config, sample, problems))

@@ -17,7 +17,7 @@ from cyto.core.request import TaskResult
 from cyto.engine.collecting import NoSampleLeftError, lacking_samples, without
 from cyto.engine.durability import full_disk_explained
 from cyto.engine.export import export_entry
-from cyto.engine.outcomes import NodeReport, Outcome
+from cyto.engine.outcomes import Finding, NodeReport, Outcome
 from cyto.engine.plan import Node
 from cyto.engine.store import Entry, Store
 from cyto.errors import CytoError
@@ -104,11 +104,15 @@ class Results:
             message = f"pyCyto itself failed: {type(error).__name__}: {error}"
             return NodeReport(node=node.name, outcome=Outcome.FAILED, message=message, log=log)
 
+    def _exported(self, node: Node, entry: Entry) -> tuple[Finding, ...]:
+        if node.export is None:
+            return ()
+        stamp = self._layout.named_exports(node.name) if node.export.files else None
+        return export_entry(entry, self._layout.export(node.name), node.export, stamp)
+
     def _succeeded(self, node: Node, entry: Entry, outcome: Outcome) -> NodeReport:
         self.entries[node.name] = entry
-        findings = (
-            export_entry(entry, self._layout.export(node.name), node.export) if node.export else ()
-        )
+        findings = self._exported(node, entry)
         lacking = lacking_samples(node, self.entries)
         report = NodeReport(
             node=node.name,

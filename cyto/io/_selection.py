@@ -15,7 +15,9 @@ def select(
     files: int,
     channel: int | str | None,
     frames: Frames | None,
-    crop: Mapping[str, tuple[int, int]] | None,
+    crop: Mapping[str, tuple[int | None, int | None]] | None,
+    *,
+    clip: bool = False,
 ) -> Selection:
     """Turn what the user wrote into indices.
 
@@ -25,7 +27,7 @@ def select(
         One file of the channel.
     files
         How many files like it follow one another along time.
-    channel, frames, crop
+    channel, frames, crop, clip
         As in `cyto.io.channels.ChannelSpec`.
 
     Raises
@@ -42,9 +44,9 @@ def select(
         )
     return Selection(
         channel=_channel(source, channel),
-        frames=_frames(source.size("T") * files, frames),
-        y=_interval("y", source.size("Y"), crop.get("y")),
-        x=_interval("x", source.size("X"), crop.get("x")),
+        frames=_frames(source.size("T") * files, frames, clip),
+        y=_interval("y", source.size("Y"), crop.get("y"), clip),
+        x=_interval("x", source.size("X"), crop.get("x"), clip),
     )
 
 
@@ -81,8 +83,9 @@ def _listed(count: int, names: tuple[str, ...]) -> str:
     return ", ".join(labels)
 
 
-def _frames(count: int, asked: Frames | None) -> tuple[int, int, int]:
+def _frames(count: int, asked: Frames | None, clip: bool) -> tuple[int, int, int]:
     start, stop, step = asked or (None, None, None)
+    stop = min(stop, count) if clip and stop is not None else stop
     step = 1 if step is None else step
     if step < 1:
         raise ChannelError(
@@ -98,8 +101,12 @@ def _frames(count: int, asked: Frames | None) -> tuple[int, int, int]:
     return first, last, step
 
 
-def _interval(axis: str, size: int, asked: tuple[int, int] | None) -> tuple[int, int]:
-    start, stop = asked or (0, size)
+def _interval(
+    axis: str, size: int, asked: tuple[int | None, int | None] | None, clip: bool
+) -> tuple[int, int]:
+    first, last = asked or (None, None)
+    start, stop = first or 0, size if last is None else last
+    stop = min(stop, size) if clip else stop
     if not 0 <= start < stop <= size:
         raise ChannelError(
             f"crop {axis}: [{start}, {stop}] is out of range: the image has {size} pixels there",

@@ -30,24 +30,28 @@ class ChannelSpec:
     frames
         ``(start, stop, step)`` along time, ends as in a slice; ``None`` is all.
     crop
-        ``{"y": (start, stop), "x": (start, stop)}`` in pixels; either may be left out.
+        ``{"y": (start, stop), "x": (start, stop)}`` in pixels; either may be left out, and
+        ``None`` is the image's edge.
     axes
         One letter of ``TCZYX`` for every dimension of the file, where the file is wrong or silent.
     pixel_size_um, frame_interval_s
         Replace what the file says; the interval is that of the file, before *frames* steps.
     scene
         Which image of an ND2, CZI, LIF or Zarr with several: a number from 0, or its name.
+    clip
+        Whether *frames* and *crop* may reach beyond the image; they end with it then.
     """
 
     name: str
     path: str
     channel: int | str | None = None
     frames: tuple[int | None, int | None, int | None] | None = None
-    crop: Mapping[str, tuple[int, int]] | None = None
+    crop: Mapping[str, tuple[int | None, int | None]] | None = None
     axes: str | None = None
     pixel_size_um: float | None = None
     frame_interval_s: float | None = None
     scene: int | str | None = None
+    clip: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,7 +111,7 @@ def inspect_channel(spec: ChannelSpec) -> Channel:
             scene=spec.scene,
         )
         first = sources[0]
-        part = select(first, len(sources), spec.channel, spec.frames, spec.crop)
+        part = select(first, len(sources), spec.channel, spec.frames, spec.crop, clip=spec.clip)
     except ChannelError as error:
         error.channel, error.path = spec.name, error.path or spec.path
         raise

@@ -83,7 +83,9 @@ def export_value(
         write_graphml(path, check_network(value, name))
         return path
     if kind == "value":
-        return _value(value, folder / f"{name}.json")
+        path = folder / f"{name}.json"
+        write_value(value, path)
+        return path
     if kind == "file":
         return _file(Path(str(value)), folder, name)
     raise TaskOutputError(f"is of the unknown kind {kind!r}", key=name)
@@ -125,14 +127,14 @@ def _table(value: object, folder: Path, name: str, parquet: bool) -> Path:
     return path
 
 
-def _value(value: object, path: Path) -> Path:
+def write_value(value: object, path: Path) -> None:
+    """Write a value as JSON; raises `TaskOutputError` where JSON cannot hold it."""
     try:
         text = json.dumps(_finite(value), indent=2, ensure_ascii=False, default=str)
     except (TypeError, ValueError) as error:
         raise TaskOutputError(f"cannot be written as JSON: {error}", key=path.stem) from error
     with replacing(path) as temporary:
         temporary.write_text(text + "\n", encoding="utf-8")
-    return path
 
 
 def _finite(value: object) -> object:

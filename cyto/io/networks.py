@@ -45,6 +45,59 @@ def write_graphml(path: Path, network: nx.Graph[Any]) -> None:
         nx.write_graphml_xml(plain, str(temporary), infer_numeric_types=True)
 
 
+def write_adjacency_lists(pattern: Path, network: nx.Graph[Any]) -> list[Path]:
+    """Write each frame of a network as a NetworkX multiline adjacency list.
+
+    Nodes tell their ``frame`` and are named ``<frame>:<name>``; in the files they are ``<name>``,
+    with ``_`` for white space. Edges keep their attributes but the frame.
+
+    Parameters
+    ----------
+    pattern
+        The files, with ``{frame}`` in their name; each is replaced when the new one is complete.
+    network
+        Its attribute ``frames``, where it has one, says how many frames there are.
+
+    Returns
+    -------
+    A file for every frame, also those without nodes.
+
+    Raises
+    ------
+    TaskOutputError
+        A node tells no frame.
+    """
+    import networkx as nx
+
+    frames: dict[int, list[Any]] = {}
+    for node, data in network.nodes(data=True):
+        if "frame" not in data:
+            raise TaskOutputError(
+                f"has the node {node!r} without a frame, and is to be written frame by frame",
+                key=pattern.name,
+                hint="write it whole, as .graphml",
+            )
+        frames.setdefault(int(data["frame"]), []).append(node)
+    count = int(network.graph.get("frames", max(frames, default=-1) + 1))
+    written = []
+    for frame in range(count):
+        plain: nx.Graph[Any] = nx.Graph()
+        names = {node: _name_in_frame(node, frame) for node in frames.get(frame, ())}
+        plain.add_nodes_from(names.values())
+        for a, b, data in network.edges(names, data=True):
+            kept = {str(key): _scalar(value) for key, value in data.items() if key != "frame"}
+            plain.add_edge(names[a], names[b], **kept)
+        path = pattern.with_name(pattern.name.replace("{frame}", f"{frame:04}"))
+        with replacing(path) as temporary, temporary.open("w", encoding="utf-8") as file:
+            file.writelines(f"{line}\n" for line in nx.generate_multiline_adjlist(plain))
+        written.append(path)
+    return written
+
+
+def _name_in_frame(node: object, frame: int) -> str:
+    return "_".join(str(node).removeprefix(f"{frame}:").split())
+
+
 def check_network(value: object, name: str) -> nx.Graph[Any]:
     """Give *value* if it is a network, else raise `TaskOutputError`."""
     import networkx as nx

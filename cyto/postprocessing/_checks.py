@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from cyto._typing import TaskData
-from cyto.errors import TaskInputError
+from cyto.errors import ParameterError, TaskInputError
 from cyto.task.ports import refuse_samples
 
 
@@ -105,3 +105,22 @@ def require_one_row(table: Any, keys: Sequence[str], task: str, key: str) -> Non
             key=key,
             hint="a cell has one row per frame; use the tracker's table, with a track_id per cell",
         )
+
+
+def check_place_columns(columns: Sequence[str], task: str) -> None:
+    """Raise `ParameterError` unless *columns* names a row's and a column's."""
+    if len(columns) != 2:
+        raise ParameterError(
+            f"must be two names, not {list(columns)!r}",
+            task=task,
+            parameter="columns",
+            hint="the column with a cell's row, then that with its column: [y, x]",
+        )
+
+
+def placed(table: Any, columns: Sequence[str], task: str) -> Any:
+    """Give *table* with its places, px, in ``y`` and ``x``; *columns* says where they are."""
+    if list(columns) == ["y", "x"]:
+        return table
+    require_columns(table, columns, task, "dataframe", "see columns")
+    return table.assign(y=table[columns[0]], x=table[columns[1]])

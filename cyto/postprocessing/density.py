@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, ClassVar, Optional
+from typing import TYPE_CHECKING, Any, ClassVar, List, Optional  # noqa: UP035 - read at run time
 
 from cyto.errors import TaskInputError
-from cyto.postprocessing._checks import require_finite
+from cyto.postprocessing._checks import check_place_columns, placed, require_finite
 from cyto.task import Param, PipelineTask, Port
 from cyto.task.ports import refuse_samples
 
@@ -31,6 +31,8 @@ class KernelDensityEstimation(PipelineTask):
         Width of a pixel of the result in pixels of the image.
     gradient
         Whether to give ``gradient`` too.
+    columns
+        The columns with row and column of a cell's place, px.
     height_px, width_px
         Size of the image where ``image`` is not given; ``None``: up to the last cell.
 
@@ -55,6 +57,9 @@ class KernelDensityEstimation(PipelineTask):
     )
     downscale_factor: int = Param(1, ge=1, help="pixels of the image to a pixel of the result")
     gradient: bool = Param(False, help="give the slope too")
+    columns: List[str] = Param(  # noqa: UP006 - read at run time
+        ["y", "x"], help="columns with a cell's place, px: its row, its column"
+    )
     height_px: Optional[int] = Param(
         None, ge=1, unit="px", help="the image's height, where no image is given"
     )
@@ -71,11 +76,15 @@ class KernelDensityEstimation(PipelineTask):
         "gradient": Port("image", "length of its slope, cells per px³", optional=True),
     }
 
+    def validate(self) -> None:
+        """Check that there are two columns."""
+        check_place_columns(self.columns, type(self).__name__)
+
     def run_baremetal(self, data: TaskData) -> dict[str, Any]:
         """Estimate the density of every frame; gives ``image``, and ``gradient`` on request."""
         from cyto.postprocessing._density import Grid, stack
 
-        table = data["dataframe"]
+        table = placed(data["dataframe"], self.columns, type(self).__name__)
         refuse_samples(table, type(self).__name__, "dataframe")
         require_finite(table, ["frame", "y", "x"], type(self).__name__, "dataframe")
         frames, height, width = self._shape(table, data.get("image"))

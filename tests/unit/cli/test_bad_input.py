@@ -121,7 +121,9 @@ WRONG = {
     "a name that cannot be a path": (
         "tasks:\n  ¦../x: {module: MODULE.Scale}", "tasks.../x", ["cannot be a name"],
     ),
-    "the older format": ("¦pipeline: {segmentation: []}", "pipeline", ["stage-based format"]),
+    "the older format": (
+        "channels: {a: /}\n¦pipeline: {segmentation: []}", "pipeline", ["no stage has a step"],
+    ),
 }  # fmt: skip
 RESOURCES = """\
 execution_configs:

@@ -40,7 +40,7 @@ BAD = [
     (
         TASK + "    output: ¦'true'",
         "tasks.seg.output",
-        "or a mapping with images, compression, parquet, received 'true'",
+        "or a mapping with images, compression, parquet, files, received 'true'",
         "",
     ),
     (
@@ -121,7 +121,7 @@ BAD = [
     (TASK + "output_dir: ¦[x]", "output_dir", "expected text, received a list", ""),
     (TASK + "execution_profile: ¦3", "execution_profile", "expected text, received 3", ""),
     (TASK + "description: ¦3", "description", "expected text, received 3", ""),
-    ("¦pipeline:\n  segmentation: []", "pipeline", "stage-based format", "under 'tasks'"),
+    ("channels: {a: /}\n¦pipeline:\n  segmentation: []", "pipeline", "no stage has a step", ""),
     ("¦execution_configs: {a: {}}", "execution_configs", "this is a resources file", "beside it"),
 ]
 
