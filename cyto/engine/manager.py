@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import signal
 import threading
 import time
@@ -15,6 +16,7 @@ from queue import Empty, SimpleQueue
 from types import FrameType
 
 from cyto._typing import JSON
+from cyto._version import VERSION
 from cyto.core.layout import RunLayout
 from cyto.engine.cluster import ClusterRunner
 from cyto.engine.inputs import ChannelReader
@@ -151,7 +153,12 @@ class TaskManager:
         store = Store(layout.store)
         store.sweep()
         results = Results(layout, store)
-        channels = ChannelReader(self._plan.channels, layout.store, self._plan.faults)
+        channels = ChannelReader(
+            self._plan.channels,
+            layout.store,
+            self._plan.faults,
+            lambda name, ref: record.write("channel_read", channel=name, ref=ref.to_json()),
+        )
         maker = JobMaker(layout, results, channels, record, self._fresh)
         local = LocalRunner(layout, maker, results, pool, record, self._stop)
         cluster = None
@@ -300,6 +307,21 @@ class TaskManager:
             "asked": self._asked,
             "only": list(plan.only),
             "samples": {name: dict(given) for name, given in plan.samples.items()},
+            "version": VERSION,
+            "machine": {
+                **vars(this_machine()),
+                "system": platform.platform(),
+                "python": platform.python_version(),
+            },
+            "channels": {
+                name: {
+                    "path": channel.spec.path,
+                    "shape": list(channel.shape),
+                    "pixel_size_um": channel.pixel_size_um,
+                    "frame_interval_s": channel.frame_interval_s,
+                }
+                for name, channel in plan.channels.items()
+            },
             "nodes": {
                 name: {
                     "task": node.task,
@@ -310,6 +332,7 @@ class TaskManager:
                     "environment": node.placement.environment,
                     "image": node.placement.image,
                     "launcher": node.placement.launcher,
+                    "options": dict(node.placement.launcher_options),
                     "resources": vars(node.placement.resources),
                 }
                 for name, node in plan.nodes.items()
