@@ -34,8 +34,9 @@ def command(run: str, verbose: bool, as_json: bool) -> int:
         ended = follow_events(layout, printer)
     if ended:
         report = report_of(layout)
+        running.show(report, as_json)
     else:
         click.echo(f"run {layout.run_id} has lost its driver and is taken up again", err=True)
         report = running.take_up(layout, verbose)
-    running.show(report, as_json)
+        running.conclude(report, as_json)
     return report.exit_code

@@ -86,11 +86,13 @@ def _layers(view: RunView, details: Details, sample: str) -> list[_Layer]:
     """List what can be shown of a sample: its channels, images and labels."""
     facts = view.started.get("channels", {})
     channels = [
-        _Layer(name=name.rpartition("/")[2], kind="image", ref=Ref.from_json(ref))
+        _Layer(name=name.rpartition("/")[2], kind="image", ref=Ref.from_json(view.channels[name]))
         for name in facts
-        if name.rpartition("/")[0] in {"", sample} and (ref := view.channels.get(name))
+        if name.rpartition("/")[0] in {"", sample} and name in view.channels
     ]
-    images, labels, again = [], [], set[str]()
+    images: list[_Layer] = []
+    labels: list[_Layer] = []
+    again = set[str]()
     for node in view.nodes.values():
         if node.sample != sample:
             continue

@@ -280,9 +280,7 @@ def _paths(table: Table, physical: bool, most: int) -> tuple[list[Series], int]:
     return made, len(ids)
 
 
-def _figures(
-    view: RunView, found: Sequence[Table], cells: Sequence[Table]
-) -> list[dict[str, str]]:
+def _figures(view: RunView, found: Sequence[Table], cells: Sequence[Table]) -> list[dict[str, str]]:
     """Give the few numbers that a reader wants first."""
     listed: list[dict[str, str]] = []
 

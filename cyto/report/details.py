@@ -32,7 +32,9 @@ class Details:
 
     def __init__(self, view: RunView, store: Store) -> None:
         self._view, self._store = view, store
-        self._room = _BUDGET_BYTES
+        self._entries: dict[str, Entry | None] = {}
+        self._taken: dict[str, int] = {}
+        self._sum = 0
         self.short: list[str] = []
         """Nodes whose log is left out, as the page is full."""
 
@@ -58,16 +60,20 @@ class Details:
             details["versions"] = dict(entry.facts.get("versions", {}))
             details["run"] = entry.facts.get("run", "")
             details["code"] = parts.get("code", "")
-        self._room -= len(json.dumps(details))
+        size = len(json.dumps(details))
+        self._sum += size - self._taken.get(node.name, 0)
+        self._taken[node.name] = size
         return details
 
     def entry(self, node: NodeView) -> Entry | None:
         """Give the node's result; ``None`` where there is none, or no more."""
-        key = node.end.get("key")
-        try:
-            return self._store.look(key) if key else None
-        except (ValueError, OSError):
-            return None
+        key = str(node.end.get("key") or "")
+        if key and key not in self._entries:
+            try:
+                self._entries[key] = self._store.look(key)
+            except (ValueError, OSError):
+                self._entries[key] = None
+        return self._entries.get(key)
 
     def _inputs(self, node: NodeView) -> list[dict[str, Any]]:
         channels = self._view.started.get("channels", {})
@@ -116,15 +122,14 @@ class Details:
         return "./" + quote(str(inside))
 
     def _command(self, node: NodeView) -> str:
-        spans = [span for span in node.spans if span.job]
-        bad = [span for span in spans if not span.ok]
-        job = str(node.end.get("job") or (bad or spans or [None])[0] and (bad or spans)[0].job)
-        if not spans and not node.end.get("job"):
+        """Read the command of the job that failed, else of the first."""
+        spans = sorted((span for span in node.spans if span.job), key=lambda span: span.ok)
+        job = str(node.end.get("job") or (spans[0].job if spans else ""))
+        if not job:
             return ""
+        path = JobLayout(self._view.moved(job)).command
         try:
-            text = JobLayout(self._view.moved(job)).command.read_text(
-                encoding="utf-8", errors="replace"
-            )
+            text = path.read_text(encoding="utf-8", errors="replace")
         except OSError:
             return ""
         return _cut(text.strip(), _COMMAND_CHARS)
@@ -132,7 +137,7 @@ class Details:
     def _log(self, node: NodeView) -> dict[str, Any]:
         path = self._view.layout.log(node.name)
         most = _FAILED_LOG_BYTES if node.state == "failed" else _LOG_BYTES
-        if self._room < most and node.state != "failed":
+        if self._sum - self._taken.get(node.name, 0) + most > _BUDGET_BYTES and node.state != "failed":
             self.short.append(node.name)
             return {"text": "", "path": str(path), "link": self.link(path), "cut": True}
         text, cut = read_tail(path, most)

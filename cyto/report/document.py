@@ -85,10 +85,10 @@ def _plain(parts: Mapping[str, Any]) -> str:
     run = parts["run"]
     nodes = [part for name, part in parts.items() if name.startswith("node:")]
     failed = [node for node in nodes if node["state"] == "failed"]
+    more = "This page needs JavaScript to show more."
     lines = [
         f"<h1>{escape(run['title'])}: {escape(run['state'])}</h1>",
-        f"<p>Run {escape(run['id'])}, {escape(run['started'])}. "
-        "This page needs JavaScript to show more.</p>",
+        f"<p>Run {escape(run['id'])}, {escape(run['started'])}. {more}</p>",
     ]
     lines += [
         f"<p><b>{escape(node['name'])}</b> failed: {escape(node['message'])}</p>"

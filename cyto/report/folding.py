@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
@@ -64,7 +63,7 @@ def _by_name(view: RunView) -> dict[str, Box]:
     """Make one box for each name of the pipeline file."""
     boxes: dict[str, Box] = {}
     channels = view.started.get("channels", {})
-    nodes = {}
+    nodes: dict[str, Box] = {}
     for node in view.nodes.values():
         key = f"node {node.plain}"
         box = nodes.setdefault(key, Box(key=key, name=node.plain))
@@ -106,9 +105,7 @@ def _by_task(view: RunView, boxes: Mapping[str, Box]) -> list[Box]:
 
 
 def _common(names: list[str]) -> str:
-    if len(names) == 1:
-        return names[0]
-    return f"{os.path.commonprefix(names)}…" if os.path.commonprefix(names) else names[0] + " …"
+    return names[0] if len(names) == 1 else f"{names[0]} … {names[-1]}"
 
 
 def depths(before: Mapping[str, Iterable[str]]) -> dict[str, int]:

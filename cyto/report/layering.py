@@ -19,6 +19,7 @@ from cyto.report.folding import Box, depths
 _CHAR_PX = 7.3
 _PADDING_PX = 30
 _WIDTH_PX = (104, 216)
+_COUNTED_PX = 172
 _HEIGHT_PX, _CHANNEL_PX, _BEND_PX = 56, 28, 10
 _GAP_X_PX, _GAP_Y_PX = 42, 16
 _MARGIN_PX = 6
@@ -244,16 +245,18 @@ def _top(block: tuple[float, float, int, list[_Dot]]) -> float:
 
 def _boxes_by_layer(
     boxes: Sequence[Box], depth: Mapping[str, int], count: int
-) -> list[list[str]]:
-    layers: list[list[str]] = [[] for _ in range(count)]
+) -> list[list[Box]]:
+    layers: list[list[Box]] = [[] for _ in range(count)]
     for box in boxes:
-        layers[depth[box.key]].append(box.name)
+        layers[depth[box.key]].append(box)
     return layers
 
 
-def _width(names: list[str]) -> float:
-    longest = max((len(name) for name in names), default=0)
-    return min(max(longest * _CHAR_PX + _PADDING_PX, _WIDTH_PX[0]), _WIDTH_PX[1])
+def _width(boxes: Sequence[Box]) -> float:
+    longest = max((len(box.name) for box in boxes), default=0)
+    # a box for many nodes says how many ended how
+    least = _COUNTED_PX if any(len(box.nodes) > 1 for box in boxes) else _WIDTH_PX[0]
+    return min(max(longest * _CHAR_PX + _PADDING_PX, least), _WIDTH_PX[1])
 
 
 def _points(

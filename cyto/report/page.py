@@ -23,7 +23,7 @@ _NAMED = 5
 
 
 class Page:
-    """The parts of a run's page, by name: ``run``, ``graph``, ``node:3``, ``pictures`` …
+    """The parts of a run's page, by name: ``run``, ``graph``, ``node:3``, ``pictures``.
 
     Parameters
     ----------
@@ -64,17 +64,29 @@ class Page:
 
     def results(self) -> dict[str, Any]:
         """Give plots and pictures of what there is so far."""
-        from cyto.report._movies import make_movies
-        from cyto.report._plots import make_plots
+        return {"found": self._found(), "pictures": self._pictures()}
 
-        tables = Tables(self.view, self._details)
-        plots, figures, faults = make_plots(self.view, tables)
-        movies, left = make_movies(self.view, self._details)
-        self._notes = {"plots": faults, "pictures": left}
-        return {
-            "found": {"plots": [asdict(plot) for plot in plots], "figures": figures},
-            "pictures": {"movies": movies},
-        }
+    def _found(self) -> dict[str, Any]:
+        try:
+            from cyto.report._plots import make_plots
+
+            plots, figures, faults = make_plots(self.view, Tables(self.view, self._details))
+        except Exception as error:  # noqa: BLE001 - a page without plots is better than none
+            self._notes["plots"] = [f"plots: {type(error).__name__}: {error}"]
+            return {"plots": [], "figures": []}
+        self._notes["plots"] = faults
+        return {"plots": [asdict(plot) for plot in plots], "figures": figures}
+
+    def _pictures(self) -> dict[str, Any]:
+        try:
+            from cyto.report._movies import make_movies
+
+            movies, left = make_movies(self.view, self._details)
+        except Exception as error:  # noqa: BLE001 - as above
+            self._notes["pictures"] = [f"pictures: {type(error).__name__}: {error}"]
+            return {"movies": []}
+        self._notes["pictures"] = left
+        return {"movies": movies}
 
     def about(self) -> dict[str, Any]:
         """Give what tasks ran in."""

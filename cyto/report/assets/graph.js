@@ -51,7 +51,7 @@ function channelBox(box) {
 function nodeBox(box, index) {
   const nodes = box.nodes.map((place) => state.nodes[place]);
   const first = nodes[0], single = nodes.length === 1;
-  const group = s("a", { class: "box", href: single ? `#node-${first.index}` : `#group-${first.index}`, "data-box": index },
+  const group = s("a", { class: "box", href: `#${single || nodes[1].plain !== first.plain ? "node" : "group"}-${first.index}`, "data-box": index },
     s("title", {}),
     s("g", { transform: `translate(${box.x} ${box.y})` },
       s("rect", { class: "body", width: box.w, height: box.h, rx: 7 }),

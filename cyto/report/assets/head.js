@@ -16,7 +16,7 @@ function drawHead() {
       h("span", { class: `pill ${run.state}`, id: "state", role: "status" }, `${SIGN[run.state] || ""} ${word}`),
       state.live && h("span", { class: "pill live", id: "live" }, "● live")),
     h("div", { class: "facts" }, facts.filter(([, value]) => value)
-      .map(([name, value]) => h("span", {}, `${name} `, h("b", {}, value)))),
+      .map(([name, value]) => h("span", {}, `${name} `, h("b", { id: name === "took" ? "took" : null }, value)))),
     h("div", { class: "row", style: { "margin-top": ".7rem" } }, ends));
 }
 

@@ -25,7 +25,7 @@ function movieViewer(movie) {
   const on = movie.layers.map((layer) => layer.on);
   const words = h("span", { class: "small", role: "status" });
   const slider = h("input", {
-    type: "range", id: "scrubber", min: 0, max: movie.frames.length - 1, value: 0, step: 1,
+    type: "range", id: "scrubber", min: 0, max: movie.frames.length - 1, value: Math.min(state.frame || 0, movie.frames.length - 1), step: 1,
     "aria-label": "Frame", oninput: () => paint(),
   });
   let timer = null;
@@ -40,7 +40,8 @@ function movieViewer(movie) {
   const stop = () => { clearInterval(timer); timer = null; play.textContent = "▶ Play"; };
   let latest = 0;
   const paint = async () => {
-    const place = Number(slider.value), turn = latest += 1;
+    state.frame = Number(slider.value);
+    const place = state.frame, turn = latest += 1;
     const wanted = pictures.map((list, i) => (on[i] ? list[place] : null));
     await Promise.all(wanted.map((picture) => picture && picture.decode().catch(() => null)));
     if (turn !== latest) return;

@@ -23,16 +23,20 @@ function listNodes(box, nodes) {
 
 const cell = (text, style) => h("span", { class: style || "" }, text);
 
-function groupRow(nodes) {
-  const first = nodes[0], time = nodes.reduce((sum, node) => sum + node.wall, 0);
-  const box = h("details", { class: `group ${joint(nodes)}`, id: `group-${first.index}` }, h("summary", {},
-    cell(SIGN[joint(nodes)], "sign"), cell(`${first.plain} (${nodes.length} ×)`), cell(first.task, "wide soft"),
-    cell(counted(nodes).map(([name, count]) => `${count} ${WORD[name]}`).join(", "), "wide soft"),
-    cell(duration(time), "num"), cell(memory(Math.max(...nodes.map((node) => node.peak))), "num wide")));
-  const body = h("div", { class: "body" });
-  box.append(body);
+function groupRow(given) {
+  const first = given[0], current = () => given.map((node) => state.nodes[node.index]);
+  const summary = h("summary"), body = h("div", { class: "body" });
+  const box = h("details", { id: `group-${first.index}` }, summary, body);
+  box.update = () => {
+    const nodes = current(), time = nodes.reduce((sum, node) => sum + node.wall, 0);
+    box.setAttribute("class", `group ${joint(nodes)}`);
+    replace(summary, cell(SIGN[joint(nodes)], "sign"), cell(`${first.plain} (${nodes.length} ×)`), cell(first.task, "wide soft"),
+      cell(counted(nodes).map(([name, count]) => `${count} ${WORD[name]}`).join(", "), "wide soft"),
+      cell(duration(time), "num"), cell(memory(Math.max(...nodes.map((node) => node.peak))), "num wide"));
+  };
+  box.update();
   box.fill = () => {
-    const worst = [...nodes].sort((a, b) => ORDER.indexOf(a.state) - ORDER.indexOf(b.state) || a.index - b.index);
+    const worst = current().sort((a, b) => ORDER.indexOf(a.state) - ORDER.indexOf(b.state) || a.index - b.index);
     const more = (count) => replace(body, worst.slice(0, count).map((node) => nodeRow(node)),
       worst.length > count && h("button", { onclick: () => more(count + 300) }, `Show more of ${worst.length}`));
     more(200);
@@ -41,14 +45,18 @@ function groupRow(nodes) {
   return box;
 }
 
-function nodeRow(node) {
-  const box = h("details", { class: `node ${node.state}`, id: `node-${node.index}` }, h("summary", {},
-    cell(SIGN[node.state], "sign"), cell(node.name), cell(node.task, "wide soft"), cell(place(node), "wide soft"),
-    cell(node.state === "succeeded" || node.wall ? duration(node.wall) : WORD[node.state], "num"),
-    cell(memory(node.peak), "num wide")));
-  const body = h("div", { class: "body" });
-  box.append(body);
-  box.fill = () => replace(body, nodeBody(state.nodes[node.index], state.details[node.index] || {}));
+function nodeRow(given) {
+  const summary = h("summary"), body = h("div", { class: "body" });
+  const box = h("details", { id: `node-${given.index}` }, summary, body);
+  box.fill = () => replace(body, nodeBody(state.nodes[given.index], state.details[given.index] || {}));
+  box.update = () => {
+    const node = state.nodes[given.index];
+    box.setAttribute("class", `node ${node.state}`);
+    replace(summary, cell(SIGN[node.state], "sign"), cell(node.name), cell(node.task, "wide soft"), cell(place(node), "wide soft"),
+      cell(node.state === "succeeded" || node.wall ? duration(node.wall) : WORD[node.state], "num"), cell(memory(node.peak), "num wide"));
+    if (box.open) box.fill();
+  };
+  box.update();
   box.addEventListener("toggle", () => { if (box.open) box.fill(); });
   return box;
 }

@@ -31,23 +31,23 @@ function draw(changed) {
   for (const [id, , make, from] of PARTS) {
     const slot = byId(`slot-${id}`);
     if (changed && !from.some((kind) => changed.has(kind))) continue;
+    if (changed && id === "failures" && slot.dataset.shown === badOnes()) continue;  // what is open stays open
+    const lanes = slot.querySelector(".lanes"), at = lanes ? lanes.scrollTop : 0;
     const part = make();
     replace(slot, part);
     slot.hidden = !part;
+    if (id === "failures") slot.dataset.shown = badOnes();
+    if (at) slot.querySelector(".lanes").scrollTop = at;
   }
   byId("main").classList.toggle("both", !byId("slot-pictures").hidden && !byId("slot-found").hidden);
   drawNav(PARTS.filter(([id, title]) => title && !byId(`slot-${id}`).hidden).map(([id, title]) => [id, title]));
   if (changed && changed.has("node")) { updateGraph(); updateNodes(); }
 }
 
+const badOnes = () => state.nodes.filter((node) => ["failed", "lost", "skipped"].includes(node.state)).map((node) => node.index).join();
+
 function updateNodes() {
-  for (const box of document.querySelectorAll("#nodelist details.node")) {
-    const node = state.nodes[Number(box.id.slice(5))];
-    box.setAttribute("class", `node ${node.state}`);
-    box.querySelector(".sign").textContent = SIGN[node.state];
-    box.querySelector("summary .num").textContent = node.state === "succeeded" ? duration(node.wall) : WORD[node.state];
-    if (box.open) box.fill();
-  }
+  for (const box of document.querySelectorAll("#nodelist details")) if (box.update) box.update();
 }
 
 function drawAbout() {
@@ -91,7 +91,14 @@ function followRun() {
   const source = new EventSource("events");
   source.addEventListener("page", (event) => begin(JSON.parse(event.data)));
   source.addEventListener("change", (event) => draw(take(JSON.parse(event.data))));
+  setInterval(() => {
+    const took = byId("took");
+    if (!state.live || !took || state.run.state !== "running") return;
+    state.run.elapsed = Math.max(state.run.elapsed, Date.now() / 1000 - state.run.start);
+    took.textContent = duration(state.run.elapsed);
+  }, 1000);
   source.addEventListener("end", () => { source.close(); state.live = false; drawHead(); });
+  source.addEventListener("fault", (event) => { const pill = byId("live"); if (pill) pill.textContent = JSON.parse(event.data); });
   source.onerror = () => { const pill = byId("live"); if (pill) pill.textContent = "○ no connection"; };
 }
 

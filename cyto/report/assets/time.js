@@ -1,17 +1,24 @@
 // Who ran when and where, and what to ask for next time.
-const LANES = 150;
+const ROWS = 60;
+
+// Nodes that are one row: those of one name; of very many names, those that are one box above.
+function bundles(nodes) {
+  const named = groups(nodes, (node) => node.plain);
+  if (named.size <= ROWS) return [...named.entries()];
+  const kept = new Set(nodes.map((node) => node.index));
+  return state.graph.boxes.map((box) => [box.name, box.nodes.filter((index) => kept.has(index)).map((index) => state.nodes[index])])
+    .filter(([, members]) => members.length);
+}
 
 function drawTime() {
   const ran = state.nodes.filter((node) => node.spans.length);
   if (!ran.length) return null;
-  const rows = [...groups(ran, (node) => node.plain).entries()]
+  const rows = bundles(ran)
     .map(([name, nodes]) => ({ name, nodes, begun: Math.min(...nodes.map((node) => node.begun)) }))
     .sort((a, b) => a.begun - b.begun);
   const end = Math.max(state.run.elapsed, ...ran.map((node) => Math.max(...node.spans.map((span) => span[1] || 0))), 0.001);
   const box = h("div", { class: "lanes", tabindex: 0, role: "region", "aria-label": "Timeline, scrolls" });
-  const fill = (count) => replace(box, axis(end), rows.slice(0, count).map((row) => lane(row, end)),
-    rows.length > count && h("p", {}, h("button", { onclick: () => fill(rows.length) }, `Show all ${rows.length}`)));
-  fill(LANES);
+  replace(box, axis(end), rows.map((row) => lane(row, end)));
   return section("time", "When and where", box);
 }
 
@@ -37,7 +44,7 @@ function lane(row, end) {
   const where = `${place(first)}${hosts.length ? `, ${hosts.slice(0, 3).join(" ")}${hosts.length > 3 ? " …" : ""}` : ""}`;
   const cpus = many(first.cpus || 1, "cpu") + (first.gpus ? `, ${many(first.gpus, "gpu")}` : "");
   return h("div", { class: "lane" },
-    h("a", { class: "name", href: `#${row.nodes.length > 1 ? "group" : "node"}-${first.index}`, title: row.name }, row.name),
+    h("a", { class: "name", href: `#${row.nodes.length > 1 && row.nodes.every((node) => node.plain === first.plain) ? "group" : "node"}-${first.index}`, title: row.name }, row.name),
     h("div", { class: "track", style: { height: `${levels * thick}px` } }, bars.slice(0, 1500).map(({ node, span, level }) => {
       const stop = span[1] === null ? state.run.elapsed : span[1];
       const words = [node.name, span[3], `${duration(stop - span[0])}, from ${duration(span[0])}`, span[4], span[2] ? "" : "failed"];
@@ -57,16 +64,15 @@ const round = (bytes) => {  // up to the next amount that people write
 const written = (bytes) => (bytes % 2 ** 30 ? `${bytes / 2 ** 20}Mi` : `${bytes / 2 ** 30}Gi`);
 
 function drawAsk() {
-  const ran = state.nodes.filter((node) => node.peak && ["succeeded", "cached", "failed"].includes(node.state));
+  const ran = state.nodes.filter((node) => node.peak && (["succeeded", "cached"].includes(node.state) || (node.state === "failed" && node.peak > 0.8 * node.memory)));
   if (!ran.length) return null;
-  const rows = [...groups(ran, (node) => node.plain).entries()].map(([name, nodes]) => askRow(name, nodes));
+  const rows = bundles(ran).map(([name, nodes]) => askRow(name, nodes));
   return section("ask", "What it used, and what to ask for next time",
     h("p", { class: "soft small" }, "The most that any run of the node used. The last column leaves a third more room for memory. Of nodes that were done before, what they used then."),
     h("div", { class: "scroll lanes wide", tabindex: 0, role: "region", "aria-label": "Resources, scrolls" }, h("table", {},
       h("thead", {}, h("tr", {}, ["node", "time", "limit", "cpus busy", "cpus", "peak memory", "asked", "", "next time"].map((title, i) =>
         h("th", { class: i > 0 && i < 7 ? "num" : "" }, title)))),
-      h("tbody", {}, rows.slice(0, 400)))),
-    rows.length > 400 && h("p", { class: "soft" }, `The first 400 of ${rows.length}.`));
+      h("tbody", {}, rows))));
 }
 
 function askRow(name, nodes) {
