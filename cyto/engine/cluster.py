@@ -288,7 +288,7 @@ class ClusterRunner:
 
     def _report(self, unit: _Unit, report: Report) -> None:
         folder = str(unit.folder.folder)
-        where = {"slurm_job": report.job, "host": report.node, "job": folder}
+        where = {"slurm_job": report.job, "host": report.node, "folder": folder}
         self._ended(unit, report.result, begun=report.begun, **where)
 
     def _ended(self, unit: _Unit, result: TaskResult, *, begun: bool = True, **where: str) -> None:

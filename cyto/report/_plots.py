@@ -14,7 +14,6 @@ import numpy as np
 
 from cyto.report._series import Curve, Plot, Series, binned, clock, over_samples, rounded
 from cyto.report.tables import Table, Tables
-from cyto.report.view import RunView
 
 _TRACKS = 60
 _TRACK_POINTS = 150
@@ -22,7 +21,7 @@ _GROUPS = 8
 _BINS = 24
 
 
-def make_plots(view: RunView, tables: Tables) -> tuple[list[Plot], list[dict[str, str]], list[str]]:
+def make_plots(tables: Tables) -> tuple[list[Plot], list[dict[str, str]], list[str]]:
     """Make all plots that the tables of a run allow.
 
     Returns
@@ -48,7 +47,7 @@ def make_plots(view: RunView, tables: Tables) -> tuple[list[Plot], list[dict[str
             faults.append(f"a plot could not be made: {type(error).__name__}: {error}")
     figures: list[dict[str, str]] = []
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError, IndexError):
-        figures = _figures(view, found, cells)
+        figures = _figures(found, cells)
     return plots, figures, faults
 
 
@@ -280,15 +279,13 @@ def _paths(table: Table, physical: bool, most: int) -> tuple[list[Series], int]:
     return made, len(ids)
 
 
-def _figures(view: RunView, found: Sequence[Table], cells: Sequence[Table]) -> list[dict[str, str]]:
+def _figures(found: Sequence[Table], cells: Sequence[Table]) -> list[dict[str, str]]:
     """Give the few numbers that a reader wants first."""
     listed: list[dict[str, str]] = []
 
     def tell(label: str, value: str, note: str = "") -> None:
         listed.append({"label": label, "value": value, "note": note})
 
-    if view.started.get("samples"):
-        tell("samples", str(len(view.started["samples"])))
     for population in dict.fromkeys(t.population for t in cells):
         mine = [t for t in cells if t.population == population]
         counts = [np.bincount(t.column("frame").astype(np.int64)) for t in mine]

@@ -88,6 +88,7 @@ def graph_part(view: RunView) -> dict[str, Any]:
         "boxes": [
             {
                 "name": box.name,
+                "under": box.under,
                 "nodes": box.nodes,
                 "x": round(drawing.places[box.key].x, 1),
                 "y": round(drawing.places[box.key].y, 1),

@@ -137,7 +137,10 @@ class Details:
     def _log(self, node: NodeView) -> dict[str, Any]:
         path = self._view.layout.log(node.name)
         most = _FAILED_LOG_BYTES if node.state == "failed" else _LOG_BYTES
-        if self._sum - self._taken.get(node.name, 0) + most > _BUDGET_BYTES and node.state != "failed":
+        if (
+            self._sum - self._taken.get(node.name, 0) + most > _BUDGET_BYTES
+            and node.state != "failed"
+        ):
             self.short.append(node.name)
             return {"text": "", "path": str(path), "link": self.link(path), "cut": True}
         text, cut = read_tail(path, most)

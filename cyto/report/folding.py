@@ -23,12 +23,15 @@ class Box:
         What is written on it.
     nodes
         Indices of its nodes; empty for a channel.
+    under
+        Where its nodes run.
     before
         Keys of the boxes that its arrows come from.
     """
 
     key: str
     name: str
+    under: str = ""
     nodes: list[int] = field(default_factory=list)
     before: list[str] = field(default_factory=list)
 
@@ -43,6 +46,15 @@ def fold(view: RunView) -> list[Box]:
     if len(boxes) <= _MANY:
         return list(boxes.values())
     return _by_task(view, boxes)
+
+
+def place(node: NodeView) -> str:
+    """Say where a node runs: ``slurm, apptainer cellpose.sif``."""
+    facts = node.facts
+    launcher = facts.get("launcher", "local")
+    environment = "bare metal" if facts["environment"] == "baremetal" else facts["environment"]
+    image = str(facts.get("image") or "").rpartition("/")[2]
+    return f"{'' if launcher == 'local' else f'{launcher}, '}{environment} {image}".strip()
 
 
 def sources(node: NodeView, channels: Iterable[str]) -> dict[str, str]:
@@ -66,7 +78,7 @@ def _by_name(view: RunView) -> dict[str, Box]:
     nodes: dict[str, Box] = {}
     for node in view.nodes.values():
         key = f"node {node.plain}"
-        box = nodes.setdefault(key, Box(key=key, name=node.plain))
+        box = nodes.setdefault(key, Box(key=key, name=node.plain, under=place(node)))
         box.nodes.append(node.index)
         before = [f"node {_plain(name)}" for name in node.facts["dependencies"]]
         for name in sources(node, channels).values():
@@ -93,7 +105,7 @@ def _by_task(view: RunView, boxes: Mapping[str, Box]) -> list[Box]:
         what = nodes[box.nodes[0]].facts["task"] if box.nodes else "channel"
         new = f"{what} {depth[key]}"
         into[key] = new
-        target = folded.setdefault(new, Box(key=new, name=""))
+        target = folded.setdefault(new, Box(key=new, name="", under=box.under))
         target.nodes += box.nodes
         names.setdefault(new, []).append(box.name)
     for key, box in boxes.items():

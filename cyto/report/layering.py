@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 
 from cyto.report.folding import Box, depths
 
-_CHAR_PX = 7.3
+_CHAR_PX, _SMALL_CHAR_PX = 7.3, 6.0
 _PADDING_PX = 30
 _WIDTH_PX = (104, 216)
 _COUNTED_PX = 172
@@ -100,7 +100,8 @@ def draw(boxes: Sequence[Box]) -> Drawing:
         (start, end, _points(start, end, bends, places, depth, lefts, widths))
         for (start, end), bends in chains.items()
     ]
-    height = max((p.y + p.height for p in places.values()), default=0.0) + _MARGIN_PX
+    lowest = max((dot.y + dot.height / 2 for layer in layers for dot in layer), default=0.0)
+    height = lowest + _MARGIN_PX
     width = lefts[-1] + widths[-1] + _MARGIN_PX if widths else 0.0
     return Drawing(width=width, height=height, places=places, arrows=arrows)
 
@@ -243,9 +244,7 @@ def _top(block: tuple[float, float, int, list[_Dot]]) -> float:
     return block[0] / block[2]
 
 
-def _boxes_by_layer(
-    boxes: Sequence[Box], depth: Mapping[str, int], count: int
-) -> list[list[Box]]:
+def _boxes_by_layer(boxes: Sequence[Box], depth: Mapping[str, int], count: int) -> list[list[Box]]:
     layers: list[list[Box]] = [[] for _ in range(count)]
     for box in boxes:
         layers[depth[box.key]].append(box)
@@ -253,10 +252,10 @@ def _boxes_by_layer(
 
 
 def _width(boxes: Sequence[Box]) -> float:
-    longest = max((len(box.name) for box in boxes), default=0)
+    texts = [max(len(box.name) * _CHAR_PX, len(box.under) * _SMALL_CHAR_PX) for box in boxes]
     # a box for many nodes says how many ended how
     least = _COUNTED_PX if any(len(box.nodes) > 1 for box in boxes) else _WIDTH_PX[0]
-    return min(max(longest * _CHAR_PX + _PADDING_PX, least), _WIDTH_PX[1])
+    return min(max([least, *(text + _PADDING_PX for text in texts)]), _WIDTH_PX[1])
 
 
 def _points(

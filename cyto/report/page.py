@@ -70,7 +70,7 @@ class Page:
         try:
             from cyto.report._plots import make_plots
 
-            plots, figures, faults = make_plots(self.view, Tables(self.view, self._details))
+            plots, figures, faults = make_plots(Tables(self.view, self._details))
         except Exception as error:  # noqa: BLE001 - a page without plots is better than none
             self._notes["plots"] = [f"plots: {type(error).__name__}: {error}"]
             return {"plots": [], "figures": []}

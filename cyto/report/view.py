@@ -262,7 +262,7 @@ def _ended(event: Event) -> Span:
         chunk=event.get("chunk"),
         host=event.get("host", ""),
         ok=not event["reason"],
-        job=event.get("job", ""),
+        job=event.get("folder", ""),
     )
 
 

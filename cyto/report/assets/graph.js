@@ -57,7 +57,7 @@ function nodeBox(box, index) {
       s("rect", { class: "body", width: box.w, height: box.h, rx: 7 }),
       s("rect", { class: "edge", width: 5, height: box.h - 10, x: 5, y: 5, rx: 2.5 }),
       s("text", { x: 17, y: 19 }, fitted(box.name, box.w - 24, 7.3)),
-      s("text", { class: "under", x: 17, y: 33.5 }, fitted(single ? place(first) : `${nodes.length} × ${place(first)}`, box.w - 24, 5.9)),
+      s("text", { class: "under", x: 17, y: 33.5 }, fitted(single ? box.under : `${nodes.length} × ${box.under}`, box.w - 24, 5.9)),
       s("text", { class: "under tone", x: 17, y: 47.5 })));
   group.update = () => updateBox(group, box);
   group.update();

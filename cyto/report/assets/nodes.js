@@ -35,11 +35,11 @@ function groupRow(given) {
       cell(duration(time), "num"), cell(memory(Math.max(...nodes.map((node) => node.peak))), "num wide"));
   };
   box.update();
-  box.fill = () => {
+  box.fill = (least) => {
     const worst = current().sort((a, b) => ORDER.indexOf(a.state) - ORDER.indexOf(b.state) || a.index - b.index);
     const more = (count) => replace(body, worst.slice(0, count).map((node) => nodeRow(node)),
       worst.length > count && h("button", { onclick: () => more(count + 300) }, `Show more of ${worst.length}`));
-    more(200);
+    more(least || 200);
   };
   box.addEventListener("toggle", () => { if (box.open && !body.children.length) box.fill(); });
   return box;
@@ -103,7 +103,7 @@ function openTarget() {
     const node = state.nodes[Number(match[2])];
     const mates = node ? state.nodes.filter((each) => each.plain === node.plain) : [];
     const group = mates.length && byId(`group-${mates[0].index}`);
-    if (group) { group.open = true; if (!group.querySelector("details")) group.fill(); }
+    if (group) { group.open = true; group.fill(mates.length); }
     box = byId(location.hash.slice(1)) || group || null;
   }
   if (!box) return;
