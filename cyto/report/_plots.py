@@ -33,7 +33,7 @@ def make_plots(tables: Tables) -> tuple[list[Plot], list[dict[str, str]], list[s
     makers: list[Callable[[], Iterable[Plot]]] = [
         lambda: _cells_over_time(cells),
         lambda: _survival([t for t in found if t.has("group", "survival", "lower", "upper")]),
-        lambda: _kills([t for t in found if t.has("track_id", "frame", "killer")]),
+        lambda: _kills([t for t in found if t.has("track_id", "frame", "killer")], cells),
         lambda: _contacts([t for t in found if t.has("frame", "a", "b", "a_type", "b_type")]),
         lambda: _durations([t for t in found if t.has("a", "b", "duration_frames")]),
         lambda: _speeds([t for t in found if t.has("frame", "speed_px_frame", "track_id")]),
@@ -154,14 +154,16 @@ def _survival(tables: Sequence[Table]) -> Iterable[Plot]:
         )  # fmt: skip
 
 
-def _kills(tables: Sequence[Table]) -> Iterable[Plot]:
+def _kills(tables: Sequence[Table], cells: Sequence[Table]) -> Iterable[Plot]:
     groups: dict[str, list[Curve]] = {}
+    ends = {t.node.sample: _end(t) for t in cells}  # a table of deaths ends with the last one
     for table in tables:
         seconds = _interval(table) or 1.0
         frames, killers = table.column("frame"), table.column("killer")
         for name, chosen in (("deaths", frames), ("with a killer", frames[killers >= 0])):
             at = np.sort(chosen) * seconds
-            curve = Curve(x=np.r_[0.0, at], y=np.arange(len(at) + 1, dtype=float), last=_end(table))
+            last = max(ends.get(table.node.sample, 0.0), _end(table))
+            curve = Curve(x=np.r_[0.0, at], y=np.arange(len(at) + 1, dtype=float), last=last)
             groups.setdefault(_named(name, table.group), []).append(curve)
     if groups:
         plot = _over_time("kills", "Deaths and kills", "cells, summed up", groups)

@@ -43,9 +43,9 @@ function duration(seconds) {
   if (seconds < 9.95) return `${seconds.toFixed(1)} s`;
   const whole = Math.round(seconds);
   if (whole < 60) return `${whole} s`;
-  if (whole < 3600) return `${Math.floor(whole / 60)} min ${whole % 60} s`;
-  if (whole < 86400) return `${Math.floor(whole / 3600)} h ${Math.floor((whole % 3600) / 60)} min`;
-  return `${Math.floor(whole / 86400)} d ${Math.floor((whole % 86400) / 3600)} h`;
+  const [large, small, size, part] = whole < 3600 ? ["min", "s", 60, 1] : whole < 86400 ? ["h", "min", 3600, 60] : ["d", "h", 86400, 3600];
+  const rest = Math.floor((whole % size) / part);
+  return `${Math.floor(whole / size)} ${large}${rest ? ` ${rest} ${small}` : ""}`;
 }
 
 function memory(bytes) {

@@ -65,6 +65,6 @@ function drawFigures() {
   if (!figures.length) return null;
   return h("div", { class: "figures", id: "figures" }, figures.map((figure) =>
     h("div", { class: "card figure" },
-      h("div", { class: "value" }, figure.value), h("div", { class: "label" }, figure.label),
+      h("div", { class: `value${/^[^0-9]/.test(figure.value) ? " words" : ""}` }, figure.value), h("div", { class: "label" }, figure.label),
       figure.note && h("div", { class: "note" }, figure.note))));
 }
