@@ -26,7 +26,7 @@ _SIDE_PX = 448
 _OUTLINE_PX = 512
 _IMAGES, _LABELS, _SAMPLES = 4, 3, 4
 _SAMPLED_PX = 200_000
-_QUALITY = 72
+_QUALITY = 75
 _THREADS = 2
 # distinct in light and dark, on a dark picture; 0 is clear
 _COLORS = (
@@ -182,7 +182,7 @@ def _json(
                 "on": layer.on,
                 "tint": next(tints) if layer.kind == "image" else "",
                 "range": [round(layer.low, 3), round(layer.high, 3)],
-                "type": "image/webp" if layer.kind == "image" else "image/png",
+                "type": "image/jpeg" if layer.kind == "image" else "image/png",
                 "data": layer.pictures,
             }
             for layer in layers
@@ -233,7 +233,7 @@ def _grey(pixels: Any, low: float, high: float) -> bytes:
     picture = Image.fromarray(np.clip(scaled, 0, 255).astype(np.uint8))
     picture.thumbnail((_SIDE_PX, _SIDE_PX), Image.Resampling.BOX)
     with io.BytesIO() as file:
-        picture.save(file, "WEBP", quality=_QUALITY, method=2)
+        picture.save(file, "JPEG", quality=_QUALITY)  # as small as WebP, twenty times as fast
         return file.getvalue()
 
 
@@ -252,5 +252,5 @@ def _outlines(labels: Any) -> bytes:
     picture = Image.fromarray(colors.astype(np.uint8), mode="P")
     picture.putpalette([value for color in _COLORS for value in color])
     with io.BytesIO() as file:
-        picture.save(file, "PNG", transparency=0, bits=4)
+        picture.save(file, "PNG", transparency=0, bits=4, compress_level=5)
         return file.getvalue()

@@ -148,6 +148,33 @@ def test_curves_of_unequal_length_are_joined_where_each_is_known():
     assert "all samples" in words
 
 
+@pytest.mark.parametrize(
+    "column",
+    [
+        pd.array([1, None, 3], "Int16"),
+        pd.array([True, None, False], "boolean"),
+        np.array([True, False, True]),
+        np.array([1.5, np.nan, -2.5], np.float32),
+        np.array([1.5, np.nan, np.inf], np.float16),
+        np.array([0, 255, 7], np.uint8),
+        np.array([1, -(2**40), 3]),
+    ],
+    ids=lambda column: str(column.dtype),
+)
+def test_numbers_of_every_kind_are_read_as_pandas_reads_them(column):
+    """Slices, so that bits do not begin with a byte; several batches, one empty."""
+    import pyarrow as pa
+
+    from cyto.report.tables import _values
+
+    frame = pd.DataFrame({"x": column})
+    table = pa.Table.from_pandas(pd.concat([frame] * 11, ignore_index=True))
+    pieces = pa.concat_tables([table.slice(3, 10), table.slice(13, 5), table.slice(0, 0)])
+    for given in (table, pieces):
+        expected = np.array([np.nan if pd.isna(v) else float(v) for v in given.to_pandas()["x"]])
+        np.testing.assert_array_equal(_values(given["x"]), expected)
+
+
 def test_a_table_that_cannot_be_read_costs_its_plots_alone(recorded, plots):
     recorded.start({"seg": recorded.node(), "events": recorded.node()})
     recorded.publish("seg", channel="cancer", dataframe=("dataframe", cells([0, 1])))
