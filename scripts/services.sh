@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Docker, Apptainer and a four-node Slurm, for tests against the real things.
+# Docker, Apptainer, a four-node Slurm and Chromium, for tests against the real things.
 #
 # Installs what is missing, starts what is stopped, says what is up. It installs and starts
 # only as root on Debian, and never touches a service that already answers.
 set -euo pipefail
 
-readonly ALL_SERVICES=(docker apptainer slurm)
+readonly ALL_SERVICES=(docker apptainer slurm chromium)
 
 usage() {
   cat <<'HELP'
@@ -13,7 +13,7 @@ Usage: scripts/services.sh up SERVICE...      install if missing, start if stopp
        scripts/services.sh status [SERVICE...]  say what is up
        scripts/services.sh down [SERVICE...]    stop what this script started
 
-SERVICE is docker, apptainer or slurm; status and down take all three when none is named.
+SERVICE is docker, apptainer, slurm or chromium; status and down take all when none is named.
 A service that already answers is used as it is. Logs, process ids and downloaded packages
 lie in $CYTO_CACHE (else $XDG_CACHE_HOME/cyto, else ~/.cache/cyto).
 
@@ -139,6 +139,8 @@ SERVICES_FOLDER=$(dirname "${BASH_SOURCE[0]}")/services
 . "$SERVICES_FOLDER/apptainer.sh"
 # shellcheck source=scripts/services/slurm.sh
 . "$SERVICES_FOLDER/slurm.sh"
+# shellcheck source=scripts/services/chromium.sh
+. "$SERVICES_FOLDER/chromium.sh"
 
 # ----------------------------------------------------------------------- main
 
@@ -146,8 +148,8 @@ check_names() {
   local name
   for name in "$@"; do
     case $name in
-      docker | apptainer | slurm) ;;
-      *) note "services: no service named '$name' (docker, apptainer, slurm)"; exit 2 ;;
+      docker | apptainer | slurm | chromium) ;;
+      *) note "services: no service named '$name' (docker, apptainer, slurm, chromium)"; exit 2 ;;
     esac
   done
 }
@@ -162,7 +164,7 @@ main() {
   case ${1:-} in -h | --help) usage; return ;; esac
   check_names "$@"
   if [ "$action" = up ] && [ "$#" -eq 0 ]; then
-    note 'services: up needs at least one of docker, apptainer, slurm'
+    note 'services: up needs at least one of docker, apptainer, slurm, chromium'
     exit 2
   fi
   local named=$#

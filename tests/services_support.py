@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import json
 import os
 import shutil
@@ -47,6 +48,8 @@ def require(*services: str) -> None:
 def _fault(service: str) -> str:
     """Say why a service cannot be used; empty when it can."""
     try:
+        if service == "chromium":
+            return _chromium_fault()
         if service == "slurm":
             Slurm().check(Placement())
         else:
@@ -54,6 +57,15 @@ def _fault(service: str) -> str:
     except UnavailableError as error:
         return error.message
     return ""
+
+
+def _chromium_fault() -> str:
+    if importlib.util.find_spec("selenium") is None:
+        return "selenium, which drives it, is not installed (pip install --group test)"
+    missing = [name for name in ("chromium", "chromedriver") if shutil.which(name) is None]
+    return f"{' and '.join(missing)} cannot be found (scripts/services.sh up chromium)" * bool(
+        missing
+    )
 
 
 def image(name: str) -> str:

@@ -6,7 +6,7 @@ import json
 
 import click
 
-from cyto.cli.running import keep_provenance, plan_of, run_plan, show
+from cyto.cli.running import conclude, plan_of, run_plan
 from cyto.errors import CytoError
 
 
@@ -19,6 +19,5 @@ def main(run_id: str, asked: str) -> int:
     except CytoError as error:
         click.echo(f"error: {error}", err=True)
         return error.exit_code
-    show(report, as_json=False)
-    keep_provenance(plan, report)
+    conclude(plan, report, as_json=False)
     return report.exit_code

@@ -13,8 +13,8 @@ from cyto._version import VERSION
 from cyto.errors import CytoError
 
 _COMMANDS = (
-    "run", "rerun", "status", "wait", "cancel", "view", "validate", "plan", "du", "clean", "doctor",
-    "tasks", "build", "schema", "sample", "migrate",
+    "run", "runs", "report", "rerun", "status", "wait", "cancel", "view", "validate", "plan", "du",
+    "clean", "doctor", "tasks", "build", "schema", "sample", "migrate",
 )  # fmt: skip
 _EPILOG = """\b
 Examples:

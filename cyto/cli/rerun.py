@@ -66,8 +66,7 @@ def command(
     for line in differences(recorded, plan):
         click.echo(f"warning: {line}", err=True)
     report = running.run_plan(plan, asked, verbose=verbose)
-    running.show(report, as_json)
-    running.keep_provenance(plan, report)
+    running.conclude(plan, report, as_json)
     same, other = compared(recorded, target)
     click.echo(_verdict(same, other), err=True)
     return report.exit_code

@@ -15,6 +15,7 @@ Examples:
   cyto run pipeline.yaml --only tcell_features -o /scratch/try1
   cyto run pipeline.yaml --from tcell_segmentation    though it was done before
   cyto run pipeline.yaml --profile cluster --detach     then: cyto status, cyto wait
+  cyto run pipeline.yaml --dashboard                    live in a browser
 
 \b
 Exit codes: 0 done, 1 a task failed, 2 the files are wrong, 3 something needed is missing,
@@ -29,6 +30,7 @@ Exit codes: 0 done, 1 a task failed, 2 the files are wrong, 3 something needed i
 @click.option("--fail-fast", is_flag=True, help="Stop everything at the first failure.")
 @click.option("-v", "--verbose", is_flag=True, help="Show what tools print, with the node's name.")
 @click.option("--detach", is_flag=True, help="Go on in the background; see cyto status and wait.")
+@click.option("--dashboard", is_flag=True, help="Show the run live in a browser on this machine.")
 @json_option
 def command(
     pipeline: str,
@@ -44,11 +46,14 @@ def command(
     fail_fast: bool = False,
     verbose: bool = False,
     detach: bool = False,
+    dashboard: bool = False,
     as_json: bool = False,
 ) -> int:
     """Run a pipeline; what was done before is not done again."""
     from cyto.cli import running
 
+    if dashboard:
+        _check_dashboard(detach)
     asked = {
         "pipeline": running.absolute(pipeline),
         "resources": running.absolute(resources),
@@ -76,7 +81,14 @@ def command(
             "'cyto wait' follows it to its end, 'cyto cancel' stops it"
         )
         return 0
-    report = running.run_plan(plan, asked, verbose=verbose)
-    running.show(report, as_json)
-    running.keep_provenance(plan, report)
+    report = running.run_plan(plan, asked, verbose=verbose, dashboard=dashboard)
+    running.conclude(plan, report, as_json)
     return report.exit_code
+
+
+def _check_dashboard(detach: bool) -> None:
+    from cyto.report.dashboard import check_library
+
+    if detach:
+        raise click.UsageError("--dashboard does not go with --detach: it ends with this command")
+    check_library()

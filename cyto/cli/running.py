@@ -6,6 +6,7 @@ import json
 import os
 import sys
 import time
+import traceback
 from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from cyto.core.layout import RunLayout
     from cyto.engine.outcomes import RunReport
     from cyto.engine.plan import Plan
+    from cyto.engine.record import Listener
+    from cyto.report.dashboard import Dashboard
 
 PLANNING = (
     "pipeline", "resources", "profile", "overrides", "output_dir", "only", "sample", "base",
@@ -47,9 +50,14 @@ def plan_of(asked: Mapping[str, Any]) -> Plan:
 
 
 def run_plan(
-    plan: Plan, asked: Mapping[str, Any], *, verbose: bool = False, run_id: str | None = None
+    plan: Plan,
+    asked: Mapping[str, Any],
+    *,
+    verbose: bool = False,
+    run_id: str | None = None,
+    dashboard: bool = False,
 ) -> RunReport:
-    """Run a plan in this process, and show it."""
+    """Run a plan in this process, and show it: here, and with *dashboard* in a browser."""
     from rich.console import Console
 
     from cyto.engine.durability import full_disk_explained
@@ -60,9 +68,11 @@ def run_plan(
 
     with ExitStack() as stack:
         printer = stack.enter_context(RunPrinter(Console(stderr=True)))
-        listeners = [printer]
+        listeners: list[Listener] = [printer]
         if verbose:
-            listeners.append(stack.enter_context(LogFollower(printer.say)))  # type: ignore[arg-type]
+            listeners.append(stack.enter_context(LogFollower(printer.say)))
+        if dashboard:
+            listeners.append(stack.enter_context(_dashboard()))
         manager = TaskManager(
             plan,
             jobs=asked.get("jobs"),
@@ -74,6 +84,15 @@ def run_plan(
         )
         stack.enter_context(full_disk_explained(plan.output_dir))
         return manager.run()
+
+
+def _dashboard() -> Dashboard:
+    """Start to serve the page of the run that is about to begin, and say where."""
+    from cyto.report.dashboard import Dashboard
+
+    served = Dashboard()
+    click.echo(f"dashboard: {served.address}", err=True)
+    return served
 
 
 def detach(plan: Plan, asked: Mapping[str, Any]) -> str:
@@ -123,6 +142,35 @@ def take_up(layout: RunLayout, verbose: bool = False) -> tuple[Plan, RunReport]:
     os.chdir(started["folder"])
     plan = plan_of(asked)
     return plan, run_plan(plan, asked, verbose=verbose)
+
+
+def conclude(plan: Plan, report: RunReport, as_json: bool) -> None:
+    """Print what a run that ended here has found, then make its page and its RO-Crate.
+
+    Both are made last, and what goes wrong with them changes nothing of how the run ended.
+    """
+    from cyto.core.layout import RunLayout
+
+    show(report, as_json)
+    try:
+        from cyto.report.page import write_report
+
+        path = write_report(RunLayout(report.output_dir, report.run_id))
+    except KeyboardInterrupt:
+        click.echo("no report was made; 'cyto report' makes it", err=True)
+    except Exception as error:  # noqa: BLE001 - the run itself is done
+        if os.environ.get("CYTO_DEBUG"):
+            traceback.print_exc()
+        click.echo(f"warning: no report was made: {type(error).__name__}: {error}", err=True)
+    else:
+        click.echo(f"Report: {near(path)}", err=as_json)
+    keep_provenance(plan, report)
+
+
+def near(path: Path) -> str:
+    """Give a path relative to the current folder when it lies below it."""
+    here = Path.cwd()
+    return str(path.relative_to(here) if path.is_relative_to(here) else path)
 
 
 def show(report: RunReport, as_json: bool) -> None:

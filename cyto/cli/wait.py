@@ -47,6 +47,5 @@ def command(run: str, verbose: bool, as_json: bool) -> int:
         except RunLockedError:  # somebody else was quicker: follow what they do
             time.sleep(0.5)
             layout = find_run(str(layout.output_dir))
-    running.show(report, as_json)
-    running.keep_provenance(plan, report)
+    running.conclude(plan, report, as_json)
     return report.exit_code

@@ -155,6 +155,16 @@ class RunLayout:
         return self.run / "workflow"
 
     @property
+    def report(self) -> Path:
+        """The page about the latest run, for people."""
+        return self.output_dir / "report.html"
+
+    @property
+    def own_report(self) -> Path:
+        """The page about this run, which no later run replaces."""
+        return self.run / "report.html"
+
+    @property
     def stop_request(self) -> Path:
         """Appears when somebody else asks the driver to stop."""
         return self.run / "stop"

@@ -298,7 +298,8 @@ class ClusterRunner:
         self._record.write("waiting", job=submission.job, text=text)
 
     def _report(self, unit: _Unit, report: Report) -> None:
-        where = {"slurm_job": report.job, "host": report.node}
+        folder = str(unit.folder.folder)
+        where = {"slurm_job": report.job, "host": report.node, "folder": folder}
         self._ended(unit, report.result, begun=report.begun, **where)
 
     def _ended(self, unit: _Unit, result: TaskResult, *, begun: bool = True, **where: str) -> None:
@@ -318,6 +319,10 @@ class ClusterRunner:
         work, job = unit.work, unit.work.job
         if unit.chunk is not None:
             self._maker.chunk_ended(job, unit.chunk, result, **where)
+        elif where:
+            used = {"wall_s": result.wall_s, "cpu_s": result.cpu_s, "peak_bytes": result.peak_bytes}
+            name, reason = job.node.name, result.reason
+            self._record.write("job_finished", node=name, reason=reason, **used, **where)
         with job.lock:
             work.open -= 1
             if unit.folder.folder != Path():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -41,7 +41,8 @@ class Given:
 class ChannelReader:
     """Make each channel readable once, when the first node asks for it.
 
-    Uncompressed files are referred to where they lie; others are decoded into the store.
+    Uncompressed files are referred to where they lie; others are decoded into the store. *told* is
+    called with each channel's name and reference when it is read.
     """
 
     def __init__(
@@ -49,8 +50,9 @@ class ChannelReader:
         channels: Mapping[str, Channel],
         folder: Path,
         faults: Mapping[str, Problem] | None = None,
+        told: Callable[[str, Ref], None] | None = None,
     ) -> None:
-        self._channels, self._faults = channels, faults or {}
+        self._channels, self._faults, self._told = channels, faults or {}, told
         self._folder = folder
         self._locks = {name: threading.Lock() for name in channels}
         self._known: dict[str, tuple[Ref, str]] = {}
@@ -74,6 +76,8 @@ class ChannelReader:
                 if ref.format == "array" and ref.path:  # mounts know a file by its one real path
                     ref = replace(ref, path=os.path.realpath(ref.path))
                 self._known[name] = ref, digest
+                if self._told is not None:
+                    self._told(name, ref)
             return self._known[name]
 
     def digest(self, name: str) -> str:

@@ -16,11 +16,20 @@ from cyto.engine.plan import Plan
 def made_from(plan: Plan) -> dict[str, JSON]:
     """Give what the record of a run says of the pipeline beside its nodes."""
     return {
-        "cyto": VERSION,
+        "version": VERSION,
         "description": plan.description,
         "authors": [dict(author) for author in plan.authors],
         "license": plan.license,
-        "channels": {name: asdict(channel.spec) for name, channel in plan.channels.items()},
+        "channels": {
+            name: {
+                "spec": asdict(channel.spec),
+                "path": channel.spec.path,
+                "shape": list(channel.shape),
+                "pixel_size_um": channel.pixel_size_um,
+                "frame_interval_s": channel.frame_interval_s,
+            }
+            for name, channel in plan.channels.items()
+        },
     }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import signal
 import threading
 import time
@@ -152,7 +153,12 @@ class TaskManager:
         store = Store(layout.store)
         store.sweep()
         results = Results(layout, store)
-        channels = ChannelReader(self._plan.channels, layout.store, self._plan.faults)
+        channels = ChannelReader(
+            self._plan.channels,
+            layout.store,
+            self._plan.faults,
+            lambda name, ref: record.write("channel_read", channel=name, ref=ref.to_json()),
+        )
         maker = JobMaker(layout, results, channels, record, self._fresh)
         local = LocalRunner(layout, maker, results, pool, record, self._stop)
         limit = min(self._jobs or machine.cpus, machine.cpus)
@@ -287,6 +293,11 @@ class TaskManager:
             "only": list(plan.only),
             **made_from(plan),
             "samples": {name: dict(given) for name, given in plan.samples.items()},
+            "machine": {
+                **vars(this_machine()),
+                "system": platform.platform(),
+                "python": platform.python_version(),
+            },
             "nodes": {
                 name: {
                     "task": node.task,
@@ -297,6 +308,7 @@ class TaskManager:
                     "environment": node.placement.environment,
                     "image": node.placement.image,
                     "launcher": node.placement.launcher,
+                    "options": dict(node.placement.launcher_options),
                     "resources": vars(node.placement.resources),
                 }
                 for name, node in plan.nodes.items()

@@ -116,16 +116,26 @@ def find_run(named: str) -> RunLayout:
     )
 
 
+def remembered_layouts() -> list[RunLayout]:
+    """Give the runs that the cache remembers and whose records are still there."""
+    found = {}
+    for line in _remembered():
+        if {"run", "output_dir"} <= line.keys():
+            layout = RunLayout(Path(str(line["output_dir"])), str(line["run"]))
+            if layout.record.exists():
+                found[layout.record] = layout
+    return list(found.values())
+
+
 def _remembered() -> Iterator[dict[str, Any]]:
     try:
         text = (cache_folder() / "runs.jsonl").read_text(encoding="utf-8", errors="replace")
     except OSError:
         return
     for line in text.splitlines():
-        try:
-            yield json.loads(line)
-        except ValueError:
-            continue
+        known = read_event(line)
+        if known is not None:
+            yield known
 
 
 def is_driven(layout: RunLayout) -> bool:

@@ -250,7 +250,7 @@ class Description:
             "tables": [table.name for table in plan.tables],
             "only": list(asked.get("only", ())),
             "sample": list(asked.get("sample", ())),
-            "cyto": started.get("cyto", VERSION),
+            "cyto": started.get("version", VERSION),
         }
         return self.graph.value(words.ASKED, "what cyto run was asked", said)
 
@@ -299,3 +299,7 @@ class Description:
                 name = f"log of {facts.node.name}"
                 said = {"name": name, "about": about, "encodingFormat": encoding_of(log)}
                 self.graph.file(log, said)
+        page = self.facts.layout.report
+        if page.is_file():
+            said = {"name": "report of the run", "encodingFormat": encoding_of(page)}
+            self.graph.file(page, said)

@@ -137,10 +137,10 @@ def _channels(
     from cyto.io.channels import Channel, ChannelSpec, inspect_channel
 
     channels: dict[str, Channel] = {}
-    for name, spec in specs.items():
+    for name, facts in specs.items():
         if _of(name, sample):
             try:
-                channels[name] = inspect_channel(ChannelSpec(**spec))
+                channels[name] = inspect_channel(ChannelSpec(**facts["spec"]))
             except CytoError as error:
                 lacking.append(str(error))
     reader = ChannelReader(channels, layout.store)

@@ -14,6 +14,10 @@ import pytest
 import services_support as services
 import tifffile
 
+from cyto.core.layout import JobLayout
+from cyto.engine.runs import find_run
+from cyto.report.view import read_view
+
 pytestmark = pytest.mark.slurm
 
 FRAMES = 6
@@ -116,6 +120,22 @@ def test_an_array_gives_what_one_process_gives(cluster: Cluster) -> None:
     np.testing.assert_array_equal(there, here)
     again = cluster.cyto("run", pipeline)
     assert "Nothing was left to do" in again.said
+
+
+@pytest.mark.parametrize("kind", ["chunks", "whole"])
+def test_the_report_tells_where_and_when_it_ran(cluster: Cluster, kind: str) -> None:
+    pipeline = cluster.write(size=2) if kind == "chunks" else cluster.numbers(2)
+    name, spans = ("bright", 3) if kind == "chunks" else ("n1", 1)
+    done = cluster.cyto("run", pipeline)
+    assert done.code == 0, done.err
+    view = read_view(find_run(str(cluster.folder / "output")))
+    assert len(view.nodes[name].spans) == spans
+    for span in view.nodes[name].spans:
+        assert span.host in {"n1", "n2", "n3", "n4"}
+        assert span.end is not None
+        assert view.started["time"] < span.begin <= span.end < view.finished["time"]
+        assert JobLayout(Path(span.job)).command.exists()
+    assert (cluster.folder / "output/report.html").exists()
 
 
 def test_one_element_fails_and_only_it_is_done_again(cluster: Cluster) -> None:
