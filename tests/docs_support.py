@@ -57,12 +57,6 @@ def pages() -> list[Path]:
     return sorted(path for path in SITE.rglob("*.md") if "_ext" not in path.parts)
 
 
-def needed(path: Path) -> set[str]:
-    """Give the commands that a page needs and another version may lack."""
-    found = re.findall(r"<!-- needs: (.+) -->", path.read_text(encoding="utf-8"))
-    return {name.strip().removeprefix("cyto ") for line in found for name in line.split(",")}
-
-
 def blocks(path: Path) -> list[Block]:
     """Give the fenced blocks of a page; those that are Sphinx's own are left out."""
     return [one for one in _fences(path) if not one.kind.startswith("{")]
