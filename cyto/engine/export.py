@@ -12,7 +12,6 @@ from cyto.engine.fingerprint import file_digest
 from cyto.engine.outcomes import Finding
 from cyto.engine.plan import Export
 from cyto.engine.store import Entry
-from cyto.io.exports import export_value
 from cyto.io.leftovers import remove_leftovers
 from cyto.runners import exchange
 
@@ -83,6 +82,8 @@ def _export(entry: Entry, key: str, folder: Path, how: Export) -> Finding:
     context: dict[str, Any] = {
         name: entry.context.get(name) for name in ("pixel_size_um", "frame_interval_s", "channel")
     }
+    from cyto.io.exports import export_value  # NumPy comes with it
+
     path = export_value(
         value,
         ref.kind,

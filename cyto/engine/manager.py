@@ -153,7 +153,7 @@ class TaskManager:
         local = LocalRunner(layout, maker, results, pool, record, self._stop)
         limit = min(self._jobs or machine.cpus, machine.cpus)
         threads = ThreadPoolExecutor(max_workers=limit, thread_name_prefix="node")
-        cluster = None
+        cluster: ClusterRunner | None = None
 
         def run(grant: Grant) -> End:
             node = nodes[grant.node]

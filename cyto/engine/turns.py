@@ -108,12 +108,12 @@ class Turns:
     def _after(self, end: End) -> Grant | None:
         """Take in an end; give what this thread is to run next, and let others run the rest."""
         grants = self._next(end)
-        mine, *others = self._here(grants) or [None]
-        for grant in others:
+        here = self._here(grants)
+        for grant in here[1:]:
             self._threads.submit(self._go_on, grant)
-        if mine is None or len(grants) > 1 + len(others) or self._stop.is_set():
+        if not here or len(grants) > len(here) or self._stop.is_set():
             self._news.put(None)
-        return mine
+        return here[0] if here else None
 
     def _next(self, end: End | None = None) -> list[Grant]:
         with self._lock:

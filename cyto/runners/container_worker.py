@@ -20,7 +20,6 @@ import json
 import os
 import sys
 import time
-from collections.abc import Mapping
 from typing import IO, Any, Optional
 
 from cyto.core.request import Ref, TaskRequest, TaskResult
@@ -249,8 +248,9 @@ def _write(result: TaskResult, folder: str) -> None:
     os.replace(path + ".part", path)
 
 
+@functools.cache
 def _use_site_packages() -> None:
-    if sys.flags.no_site and "site" not in sys.modules:
+    if sys.flags.no_site:
         import site
 
         site.main()
