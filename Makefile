@@ -29,6 +29,12 @@ $(VENV)/.test: $(VENV)/.demo
 	$(BIN)/python -m pip install --quiet --group test --group lint
 	@touch $@
 
+# The validator of RO-Crates wants an older rich than others do.
+$(VENV)/crate/.done: $(BIN)/python pyproject.toml
+	$(PYTHON) -m venv $(VENV)/crate
+	$(BIN)/python -m pip --python $(VENV)/crate/bin/python install --quiet --group crate
+	@touch $@
+
 demo: $(VENV)/.demo
 	$(BIN)/cyto sample $(DEMO)/sample
 	$(BIN)/cyto run pipelines/pipeline.quickstart.yaml --profile local --output-dir $(DEMO)/results \
@@ -36,12 +42,12 @@ demo: $(VENV)/.demo
 	  --set channels.cancer.path=$(DEMO)/sample/cancer.ome.tif \
 	  --set channels.death.path=$(DEMO)/sample/death.ome.tif
 
-# With CYTO_REQUIRE=docker,apptainer the services are installed and started first (root on Debian),
+# With CYTO_REQUIRE=docker,apptainer,slurm the services are installed and started first (root on Debian),
 # and a test that lacks one fails; without it, such a test is skipped and says why.
 services:
 	@test -z "$$CYTO_REQUIRE" || scripts/services.sh up $$(echo "$$CYTO_REQUIRE" | tr ',' ' ')
 
-test: $(VENV)/.test services
+test: $(VENV)/.test $(VENV)/crate/.done services
 	$(BIN)/python -m pytest
 
 lint: $(VENV)/.test

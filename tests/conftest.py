@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import signal
 import subprocess
@@ -151,3 +152,32 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Project
     sys.path[:] = path
     for name in [n for n in sys.modules if n.partition(".")[0] == project.module]:
         del sys.modules[name]
+
+
+VALIDATOR = Path(sys.prefix) / "crate" / "bin" / "python"
+
+
+@pytest.fixture
+def validate_crate() -> Callable[..., list[dict[str, Any]]]:
+    """Validate a crate with roc-validator, against Provenance Run Crate; give what it finds.
+
+    The validator holds back packages that others need, so `make` installs it in an environment of
+    its own; ``CYTO_CRATE_PYTHON`` names another.
+    """
+    python = os.environ.get("CYTO_CRATE_PYTHON", str(VALIDATOR))
+    if not Path(python).exists():
+        why = f"roc-validator is not installed ({python}); 'make test' does it"
+        (pytest.fail if os.environ.get("CYTO_REQUIRE") else pytest.skip)(why)
+    script = Path(__file__).parent / "crates" / "validate.py"
+
+    def validate(folder: Path, severity: str = "REQUIRED") -> list[dict[str, Any]]:
+        argv = [python, str(script), str(folder), severity]
+        env = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
+        done = subprocess.run(argv, capture_output=True, text=True, env=env, check=False)
+        assert done.returncode == 0, done.stderr
+        said = json.loads(done.stdout)
+        assert said["executed"] > 60
+        assert said["skipped"] == []
+        return said["issues"]
+
+    return validate

@@ -34,8 +34,10 @@ def command(run: str) -> int:
     runs.ask_to_stop(layout)
     end = time.monotonic() + _PATIENCE_S
     while time.monotonic() < end:
-        if runs.read_run(layout).finished is not None or not runs.is_driven(layout):
-            click.echo(f"run {layout.run_id} was stopped")
+        state = runs.read_run(layout)
+        if state.state != "running":
+            word = "was stopped" if state.state == "stopped" else f"is {state.state}"
+            click.echo(f"run {layout.run_id} {word}")
             return 0
         time.sleep(0.2)
     click.echo(f"run {layout.run_id} was asked to stop and has not done so yet", err=True)

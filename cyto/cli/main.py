@@ -13,8 +13,8 @@ from cyto._version import VERSION
 from cyto.errors import CytoError
 
 _COMMANDS = (
-    "run", "status", "wait", "cancel", "validate", "plan", "du", "clean", "doctor", "tasks",
-    "build", "schema", "sample",
+    "run", "rerun", "status", "wait", "cancel", "view", "validate", "plan", "du", "clean", "doctor",
+    "tasks", "build", "schema", "sample",
 )  # fmt: skip
 _EPILOG = """\b
 Examples:

@@ -81,7 +81,8 @@ def _print_table(plan: Plan, standings: Mapping[str, Standing]) -> None:
     console = Console()
     console.print(
         f"{plan.pipeline.name}: profile {plan.profile} ({plan.profile_reason}), "
-        f"output in {plan.output_dir}",
+        + (f"resources {plan.resources.name}, " if plan.resources else "")
+        + f"output in {plan.output_dir}",
         highlight=False,
         soft_wrap=True,
     )
@@ -168,7 +169,7 @@ def _reason(node: Node) -> str:
     placement = node.placement
     if not placement.entry:
         return "no entry: bare metal"
-    return f"{placement.entry} ({placement.source})"
+    return f"{placement.entry} (line {placement.source.rpartition(':')[2]})"
 
 
 def _facts(plan: Plan, standings: Mapping[str, Standing]) -> dict[str, Any]:

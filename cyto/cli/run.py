@@ -78,4 +78,5 @@ def command(
         return 0
     report = running.run_plan(plan, asked, verbose=verbose)
     running.show(report, as_json)
+    running.keep_provenance(plan, report)
     return report.exit_code

@@ -22,7 +22,9 @@ if TYPE_CHECKING:
     from cyto.engine.outcomes import RunReport
     from cyto.engine.plan import Plan
 
-PLANNING = ("pipeline", "resources", "profile", "overrides", "output_dir", "only", "sample")
+PLANNING = (
+    "pipeline", "resources", "profile", "overrides", "output_dir", "only", "sample", "base",
+)  # fmt: skip
 _BEGUN = {"submitted", "adopted", "node_started", "node_split", "node_finished", "run_finished"}
 _PATIENCE_S = 60.0
 _START = (
@@ -107,7 +109,7 @@ def detach(plan: Plan, asked: Mapping[str, Any]) -> str:
     return layout.run_id
 
 
-def take_up(layout: RunLayout, verbose: bool = False) -> RunReport:
+def take_up(layout: RunLayout, verbose: bool = False) -> tuple[Plan, RunReport]:
     """Run what a lost driver was asked for, in its folder; what it finished is not done again."""
     from cyto.engine.record import read_events
 
@@ -119,7 +121,8 @@ def take_up(layout: RunLayout, verbose: bool = False) -> RunReport:
             "asked; run its pipeline again, and it goes on where it was"
         )
     os.chdir(started["folder"])
-    return run_plan(plan_of(asked), asked, verbose=verbose)
+    plan = plan_of(asked)
+    return plan, run_plan(plan, asked, verbose=verbose)
 
 
 def show(report: RunReport, as_json: bool) -> None:
@@ -135,6 +138,19 @@ def show(report: RunReport, as_json: bool) -> None:
     from cyto.report.terminal import print_report
 
     print_report(Console(), report)
+
+
+def keep_provenance(plan: Plan, report: RunReport) -> None:
+    """Describe a run that ended in an RO-Crate; that it fails is a warning, as the run did not."""
+    from cyto.core.layout import RunLayout
+
+    try:
+        from cyto.report.crate import write_crate
+
+        write_crate(plan, RunLayout(report.output_dir, report.run_id))
+    except Exception as error:  # noqa: BLE001 - results are there, whatever happens here
+        why = f"{type(error).__name__}: {error}"
+        click.echo(f"warning: the run's RO-Crate could not be written: {why}", err=True)
 
 
 def absolute(path: str | None) -> str | None:

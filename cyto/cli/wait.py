@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import time
+
 import click
 
 from cyto.cli.options import json_option, run_argument
+from cyto.errors import RunLockedError
 
 _EPILOG = """\b
 Examples:
@@ -30,12 +33,20 @@ def command(run: str, verbose: bool, as_json: bool) -> int:
     from cyto.report.terminal import RunPrinter
 
     layout = find_run(run)
-    with RunPrinter(Console(stderr=True)) as printer:
-        ended = follow_events(layout, printer)
-    if ended:
-        report = report_of(layout)
-    else:
+    while True:
+        with RunPrinter(Console(stderr=True)) as printer:
+            ended = follow_events(layout, printer)
+        if ended:
+            report = report_of(layout)
+            running.show(report, as_json)
+            return report.exit_code
         click.echo(f"run {layout.run_id} has lost its driver and is taken up again", err=True)
-        report = running.take_up(layout, verbose)
+        try:
+            plan, report = running.take_up(layout, verbose)
+            break
+        except RunLockedError:  # somebody else was quicker: follow what they do
+            time.sleep(0.5)
+            layout = find_run(str(layout.output_dir))
     running.show(report, as_json)
+    running.keep_provenance(plan, report)
     return report.exit_code

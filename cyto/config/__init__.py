@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from cyto.config.profiles import choose_profile, placement_from_execution_config, placements
     from cyto.config.references import Reference, parse_reference
     from cyto.config.resources import ResourcesConfig, companion, load_resources, resources_for
-    from cyto.config.samples import Sample, read_samples, varying_channels
+    from cyto.config.samples import Sample, read_samples, samples_file, varying_channels
     from cyto.config.schemas import schema, write_schemas
     from cyto.config.source import Source, read_source
 
@@ -38,6 +38,7 @@ _HOME = {
     "read_samples": "samples",
     "read_source": "source",
     "resources_for": "resources",
+    "samples_file": "samples",
     "schema": "schemas",
     "varying_channels": "samples",
     "write_schemas": "schemas",
@@ -63,6 +64,7 @@ __all__ = [
     "read_samples",
     "read_source",
     "resources_for",
+    "samples_file",
     "schema",
     "varying_channels",
     "write_schemas",

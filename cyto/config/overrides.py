@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from dataclasses import replace
@@ -44,6 +45,26 @@ def overridden(source: Source, overrides: Iterable[str]) -> Source:
     if problems:
         raise ConfigError(problems)
     return source
+
+
+def anchored(text: str, template: bool = False) -> str:
+    """Give an override that means the same in any working folder: its path is absolute.
+
+    Parameters
+    ----------
+    text
+        ``KEY=VALUE``, which has been taken before.
+    template
+        Whether channels hold placeholders, as those of a pipeline with samples do.
+    """
+    key, _, raw = text.partition("=")
+    path = tuple(key.strip().split("."))
+    if path[0] not in {"output_dir", "samples", "channels"}:
+        return text
+    value = _value(path, raw, "--set", template)
+    if isinstance(value, str) and (path[0] != "channels" or path[2:] in {(), ("path",)}):
+        return f"{key}={value}"
+    return f"{key}={json.dumps(value)}" if isinstance(value, dict) else text
 
 
 def _apply(source: Source, text: str) -> Source:

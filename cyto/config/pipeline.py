@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from cyto.config.marks import KeyPath
+    from cyto.config.people import Author
 
 _LEGACY = (
     "this is the older, stage-based format, which this version does not run yet",
@@ -53,6 +54,11 @@ class PipelineConfig:
     def channels(self) -> Mapping[str, Channel]:
         """The channels by name, a path alone being a `Channel` too."""
         return cast("Mapping[str, Channel]", self.model.channels)
+
+    @property
+    def authors(self) -> tuple[Author, ...]:
+        """Who made it, a name alone being an `Author` too."""
+        return cast("tuple[Author, ...]", self.model.authors)
 
     @property
     def tasks(self) -> Mapping[str, Task]:
@@ -99,7 +105,9 @@ def is_legacy(source: Source) -> bool:
     return isinstance(source.data.get("pipeline"), (dict, list)) and "tasks" not in source.data
 
 
-def load_pipeline(path: str | Path, overrides: Iterable[str] = ()) -> PipelineConfig:
+def load_pipeline(
+    path: str | Path, overrides: Iterable[str] = (), base: Path | None = None
+) -> PipelineConfig:
     """Read and check a pipeline file.
 
     Parameters
@@ -109,6 +117,8 @@ def load_pipeline(path: str | Path, overrides: Iterable[str] = ()) -> PipelineCo
     overrides
         ``tasks.X.params.Y=Z`` and the like, as ``--set`` takes them. Values are YAML. Relative
         paths in them are relative to the current folder, those in the file to the file.
+    base
+        What relative paths in the file are relative to instead.
 
     Raises
     ------
@@ -117,7 +127,7 @@ def load_pipeline(path: str | Path, overrides: Iterable[str] = ()) -> PipelineCo
         nearest valid key. Not looked at here: whether modules, parameters, samples and images
         exist, what tasks make, and cycles.
     """
-    source = read_source(path, "pipeline")
+    source = read_source(path, "pipeline", base)
     if is_legacy(source):
         raise ConfigError([source.problem(("pipeline",), *_LEGACY, key=True)])
     if "execution_configs" in source.data and "tasks" not in source.data:

@@ -14,11 +14,13 @@ from cyto.config.fields import (
     blank,
     one_of,
 )
+from cyto.config.people import Author, Authors
 
 Edge = Annotated[int, Field(ge=0)] | None
 RESERVED = {
     "default": "in a resources file it addresses every node",
     "logs": "the output folder has a folder of that name",
+    "workflow": "the output folder has a folder of that name",
 }
 
 
@@ -196,6 +198,14 @@ class Pipeline(Strict):
     """What to compute: channels and a graph of tasks."""
 
     description: str = Field(default="", description="For people.")
+    authors: Authors = Field(
+        default=(), description="Who made it, for the record of a run: names, or mappings."
+    )
+    license: Text | None = Field(
+        default=None,
+        description="What others may do with pipeline and results: an SPDX identifier such as "
+        "CC-BY-4.0, an address, or text.",
+    )
     samples: Samples | None = Field(
         default=None,
         description="Run the pipeline once per sample: a glob (each match is one), a CSV file (a "
@@ -225,6 +235,7 @@ class Pipeline(Strict):
 
 SHAPES: dict[tuple[str, ...], type[Strict]] = {
     (): Pipeline,
+    ("authors", "*"): Author,
     ("channels", "*"): Channel,
     ("channels", "*", "crop"): Crop,
     ("tasks", "*"): Task,

@@ -55,6 +55,8 @@ def placement_of(
         "python": entry.python,
         "pids": entry.pids,
         "isolate": entry.isolate,
+        "max_tasks": entry.max_tasks,
+        "max_idle_s": entry.max_idle,
     }
     return core.Placement(
         environment=environment,

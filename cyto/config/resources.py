@@ -61,8 +61,8 @@ class ResourcesConfig:
         return self.source.problem(path, message, hint, key=key)
 
 
-def load_resources(path: str | Path) -> ResourcesConfig:
-    """Read and check a resources file.
+def load_resources(path: str | Path, base: Path | None = None) -> ResourcesConfig:
+    """Read and check a resources file; relative paths in it are relative to *base*, if given.
 
     Raises
     ------
@@ -71,7 +71,7 @@ def load_resources(path: str | Path) -> ResourcesConfig:
         units, two spellings of one amount, an unknown ``sbatch`` option, an entry that says
         both container and bare metal.
     """
-    source = read_source(path, "resources")
+    source = read_source(path, "resources", base)
     if "tasks" in source.data and "execution_configs" not in source.data:
         message, hint = "this is a pipeline, not a resources file", "give it with --pipeline"
         raise ConfigError([source.problem(("tasks",), message, hint, key=True)])
@@ -94,7 +94,9 @@ def companion(pipeline: str | Path) -> Path:
     return next((file for file in found if file.exists()), found[0])
 
 
-def resources_for(pipeline: str | Path, given: str | Path | None = None) -> ResourcesConfig:
+def resources_for(
+    pipeline: str | Path, given: str | Path | None = None, base: Path | None = None
+) -> ResourcesConfig:
     """Read *given*, else the pipeline's `companion`; without one, all runs on bare metal.
 
     Raises
@@ -105,7 +107,7 @@ def resources_for(pipeline: str | Path, given: str | Path | None = None) -> Reso
     path = expanded(given) if given is not None else companion(pipeline)
     if given is None and not path.exists():
         return ResourcesConfig(source=Source(str(path), {}))
-    return load_resources(path)
+    return load_resources(path, base)
 
 
 def advice(path: KeyPath) -> str:

@@ -8,6 +8,7 @@ from pydantic import AfterValidator, Field, Tag
 from cyto.config.amounts import Count, Resources
 from cyto.config.fields import (
     Package,
+    Seconds,
     Strict,
     Text,
     TextList,
@@ -121,6 +122,14 @@ class Entry(Strict):
     pids: Count | None = Field(default=None, description="How many processes and threads at most.")
     isolate: bool | None = Field(
         default=None, description="A worker of its own, shared with no node."
+    )
+    max_tasks: Count | None = Field(
+        default=None,
+        description="How many tasks a worker takes before another comes in its place, for tools "
+        "that leak memory; left out: any number.",
+    )
+    max_idle: Seconds | None = Field(
+        default=None, description="How long a worker may wait for its next task; left out: 5min."
     )
     group: Group | None = Field(
         default=None,

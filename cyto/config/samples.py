@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 MATCH = "path"
 """The placeholder for where a sample lies; a column of this name is no condition."""
-_TAKEN = {"logs": "the output folder has a folder of that name"}
+_TAKEN = dict.fromkeys(("logs", "workflow"), "the output folder has a folder of that name")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,16 +60,25 @@ def read_samples(config: PipelineConfig) -> tuple[Sample, ...]:
     written = config.model.samples
     if written is None:
         return ()
+    table = samples_file(config)
     if not isinstance(written, str):
         found = _listed(config, written)
-    elif written.lower().endswith(".csv") and not MAGIC.search(written):
-        found = _tabled(config, written)
+    elif table is not None:
+        found = _tabled(config, table)
     else:
         found = _matching(config, written)
     problems = [*_name_problems(config, found), *_placeholder_problems(config, found)]
     if problems:
         raise ConfigError(config.source.ordered(problems))
     return tuple(found)
+
+
+def samples_file(config: PipelineConfig) -> Path | None:
+    """Name the CSV file that holds the samples; ``None`` where they are written otherwise."""
+    written = config.model.samples
+    if not isinstance(written, str) or not written.lower().endswith(".csv"):
+        return None
+    return None if MAGIC.search(written) else config.resolve(written)
 
 
 def templates(channel: Channel) -> dict[str, str]:
@@ -114,10 +123,10 @@ def _natural(text: str) -> list[tuple[int, str]]:
     return [(int(part), "") if i % 2 else (-1, part) for i, part in enumerate(parts)]
 
 
-def _tabled(config: PipelineConfig, written: str) -> list[Sample]:
+def _tabled(config: PipelineConfig, path: Path) -> list[Sample]:
     """Make a sample of each row of a CSV."""
     try:
-        table = read_table(config.resolve(written))
+        table = read_table(path)
     except ConfigError as error:
         missing = [
             config.problem(("samples",), p.message, p.hint) if p.line is None else p

@@ -34,16 +34,21 @@ class Source:
         The place of each part, by its path.
     root
         Put before every path in messages, such as ``("execution_config",)``.
+    base
+        What relative paths are relative to, where it is not the file's folder: the file is a copy.
     """
 
     file: str
     data: dict[str, JSON]
     marks: Mapping[KeyPath, Mark] = field(default_factory=dict)
     root: KeyPath = ()
+    base: Path | None = None
 
     @property
     def folder(self) -> Path:
         """What relative paths in the file are relative to, absolute."""
+        if self.base is not None:
+            return self.base
         return Path(self.file).absolute().parent if self.file else Path.cwd()
 
     def mark(self, path: KeyPath) -> Mark | None:
@@ -101,7 +106,7 @@ class Source:
         )
 
 
-def read_source(path: str | Path, what: str = "pipeline") -> Source:
+def read_source(path: str | Path, what: str = "pipeline", base: Path | None = None) -> Source:
     """Read a YAML file.
 
     Parameters
@@ -110,6 +115,8 @@ def read_source(path: str | Path, what: str = "pipeline") -> Source:
         The file; ``~`` is the home folder.
     what
         What the file is, for messages.
+    base
+        As in `Source`.
 
     Raises
     ------
@@ -127,7 +134,7 @@ def read_source(path: str | Path, what: str = "pipeline") -> Source:
         line, column = marks[()].value
         message = f"expected keys and values ('key: value'), found {kind}"
         raise ConfigError([Problem(message, "", file, line, column)])
-    return Source(file, data, marks)
+    return Source(file, data, marks, base=base)
 
 
 def read_text(path: Path, what: str) -> str:

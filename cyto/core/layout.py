@@ -101,8 +101,9 @@ class BatchLayout:
 class RunLayout:
     """The files of one run in its output folder.
 
-    People find ``logs/`` and one folder per exported node there; ``.cyto/`` is ours. A node of one
-    of many samples is named ``<sample>/<node>``, so that its files lie in a folder of its sample.
+    People find ``logs/``, ``workflow/`` and one folder per exported node there; ``.cyto/`` is
+    ours. A node of one of many samples is named ``<sample>/<node>``, so that its files lie in a
+    folder of its sample.
     """
 
     output_dir: Path
@@ -149,6 +150,11 @@ class RunLayout:
         return self.run / "events.jsonl"
 
     @property
+    def workflow(self) -> Path:
+        """Copies of the files that this run was made from."""
+        return self.run / "workflow"
+
+    @property
     def stop_request(self) -> Path:
         """Appears when somebody else asks the driver to stop."""
         return self.run / "stop"
@@ -190,6 +196,16 @@ class RunLayout:
         """Name the folder with a node's results for people."""
         return self.output_dir / node
 
+    @property
+    def crate(self) -> Path:
+        """What the last run was, for people and archives: the output folder as an RO-Crate."""
+        return self.output_dir / "ro-crate-metadata.json"
+
+    @property
+    def crate_workflow(self) -> Path:
+        """The crate's copies of the files that the run was made from."""
+        return self.output_dir / "workflow"
+
 
 def aside(path: Path) -> Path:
     """Name the place beside *path* where it goes before it is removed.
@@ -202,6 +218,11 @@ def aside(path: Path) -> Path:
 def digest_memory() -> Path:
     """Name the file that remembers digests of large inputs."""
     return cache_folder() / "digests"
+
+
+def checksum_memory() -> Path:
+    """Name the file that remembers the SHA-256 of files that crates list."""
+    return cache_folder() / "checksums"
 
 
 def cache_folder() -> Path:

@@ -66,6 +66,10 @@ class Placement:
         How many processes and threads a container may have; ``None`` is the environment's own.
     isolate
         Whether the task gets a worker of its own, which ends with it.
+    max_tasks
+        How many tasks a worker takes before another comes in its place; ``None``: any number.
+    max_idle_s
+        How long a worker waits for its next task.
     launcher_options
         Options that only the launcher understands, such as Slurm's partition.
     batch_size
@@ -95,6 +99,8 @@ class Placement:
     pids: Optional[int] = None
     resources: Resources = field(default_factory=Resources)
     isolate: bool = False
+    max_tasks: Optional[int] = None
+    max_idle_s: float = 300.0
     launcher_options: tuple[tuple[str, str], ...] = ()
     batch_size: Optional[int] = None
     max_parallel: Optional[int] = None

@@ -94,7 +94,7 @@ class ClusterRunner:
         self._slurm = Slurm()
         self._claims = Claims(layout.submissions)
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="cluster")
-        self._lock = threading.Lock()
+        self._lock, self._adopting = threading.Lock(), threading.Lock()
         self._numbers, self._orders = itertools.count(1), itertools.count()
         self._beginning = 0
         self._grouped: dict[str, list[_Unit]] = {}
@@ -209,7 +209,9 @@ class ClusterRunner:
         for e, element in enumerate(elements):
             for i, unit in enumerate(element):
                 job = unit.work.job
-                claim = claims.setdefault(job.id, Claim(folder=folder))
+                claim = claims.setdefault(
+                    job.id, Claim(folder=folder, ranges=job.parts.ranges if job.parts else ())
+                )
                 claim.places.append((job.span(unit.chunk), e, i, unit.folder.folder))
         for name, claim in claims.items():
             self._claims.write(name, claim)
@@ -219,16 +221,14 @@ class ClusterRunner:
         job, claim = work.job, self._claims.read(work.job.id)
         if claim is None:
             return False
-        with self._lock:
-            followed = self._followed.get(claim.folder)
-        submission = followed.submission if followed else self._slurm.adopt(claim.folder)
-        if submission is None:
+        followed = self._adopted(claim.folder)
+        if followed is None:
             self._claims.remove(job.id)
             return False
-        if not claim.spans:
+        if not claim.ranges:
             job.parts, job.left = None, set()
-        elif job.parts is None or not set(claim.spans) <= set(job.parts.ranges):
-            self._maker.split(job, claim.spans)
+        elif job.parts is None or claim.ranges != job.parts.ranges:
+            self._maker.split(job, claim.ranges)
         places = self._claimed(work, claim)
         if not places:
             self._claims.remove(job.id)
@@ -236,12 +236,23 @@ class ClusterRunner:
         rest = job.left - {unit.chunk for unit in places.values()}
         work.again = [_Unit(work=work, chunk=chunk) for chunk in sorted(rest)]
         work.open = len(places)
-        self._record.write("adopted", node=job.node.name, job=submission.job, requests=len(places))
-        if followed is None:
-            self._follow(_Followed(submission=submission, units=places))
-        else:
-            self._follow_more(followed, places)
+        number = followed.submission.job
+        self._record.write("adopted", node=job.node.name, job=number, requests=len(places))
+        self._follow_more(followed, places)
         return True
+
+    def _adopted(self, folder: Path) -> _Followed | None:
+        """Follow what was submitted from *folder*, once for all nodes that have requests there."""
+        with self._adopting:
+            with self._lock:
+                followed = self._followed.get(folder)
+            if followed is None:
+                submission = self._slurm.adopt(folder)
+                if submission is None:
+                    return None
+                followed = _Followed(submission=submission)
+                self._follow(followed)
+            return followed
 
     @staticmethod
     def _claimed(work: _Work, claim: Claim) -> dict[tuple[int, int], _Unit]:
@@ -353,8 +364,8 @@ class ClusterRunner:
 
     def _failed(self, work: _Work) -> NodeReport:
         unit, result = work.failed[0]
-        words = work.job.words(unit.chunk)
-        if len(work.failed) > 1 and work.job.parts is not None:
+        words = "" if self._stop.is_set() else work.job.words(unit.chunk)
+        if words and len(work.failed) > 1 and work.job.parts is not None:
             total = len(work.job.parts.ranges)
             words = f"{len(work.failed)} of {total} chunks failed; {words}"
         told = replace(result, message=words + result.message)

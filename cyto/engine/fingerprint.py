@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import importlib.util
 import json
 import os
@@ -20,6 +19,7 @@ from cyto.engine.plan import Node
 from cyto.errors import UnavailableError
 from cyto.io.digests import digest_files
 from cyto.runners.environment import get_environment
+from cyto.task.code import imported_names
 
 _FORMAT = 2  # raise it when what the store holds changes its meaning
 _FRAME = ("cyto.task", "cyto.core", "cyto.errors", "cyto._typing", "cyto.runners")
@@ -80,7 +80,7 @@ def code_digest(task: str, code: tuple[str, ...] = ()) -> str:
     """Hash the source of a task and of what it imports from its own package.
 
     The engine's own floors do not count: they carry data and do not change them. Of a user's
-    package every module counts.
+    package every module counts, and of what lies beside it all that it imports.
     """
     files = _files(Path(root) for root in code) if code else _imported(task.rpartition(".")[0])
     stats = [(str(path), path.stat()) for path in files]
@@ -134,7 +134,7 @@ def _imported(module: str) -> list[Path]:
         if path is None:
             continue
         found[name] = path
-        todo += [n for n in _names(path) if n.startswith("cyto.")]
+        todo += [n for n in imported_names(path.read_bytes()) if n.startswith("cyto.")]
     return [found[name] for name in sorted(found)]
 
 
@@ -144,16 +144,6 @@ def _source(module: str) -> Path | None:
     except ModuleNotFoundError:
         return None
     return Path(spec.origin) if spec and spec.origin and spec.origin.endswith(".py") else None
-
-
-def _names(path: Path) -> Iterator[str]:
-    """List what a file imports, at its top or inside functions; an attribute may be a module."""
-    for statement in ast.walk(ast.parse(path.read_bytes())):
-        if isinstance(statement, ast.Import):
-            yield from (alias.name for alias in statement.names)
-        elif isinstance(statement, ast.ImportFrom) and statement.module:
-            yield statement.module
-            yield from (f"{statement.module}.{alias.name}" for alias in statement.names)
 
 
 def identity_of(placement: Placement) -> str:

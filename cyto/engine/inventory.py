@@ -158,8 +158,9 @@ class _Inventory:
 
     def _chunks(self) -> Iterator[Item]:
         """List results that are half there; the next run goes on with those of the last one."""
+        claimed = Claims(self.layout.submissions).names()  # the cluster still writes there
         for folder in sorted(self.layout.parts.glob("[!.]*")):
-            stale = _changed(folder) < self.history.since
+            stale = _changed(folder) < self.history.since and folder.name not in claimed
             yield self._item("chunks", folder.name, [folder], stale=stale)
 
     def _channels(self) -> Iterator[Item]:

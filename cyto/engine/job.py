@@ -15,6 +15,7 @@ from cyto.core.layout import JobLayout, RunLayout
 from cyto.core.placement import Placement
 from cyto.core.request import TaskRequest, TaskResult
 from cyto.engine.chunks import Parts, Range, chunk_ranges
+from cyto.engine.claims import Claims, Leftovers
 from cyto.engine.fingerprint import (
     code_digest,
     identity_of,
@@ -58,8 +59,8 @@ class Job:
 
     @property
     def id(self) -> str:
-        """Name the job by its key, and by its node: two nodes may have the same key."""
-        return f"{self.key}-{hashlib.sha256(self.node.name.encode()).hexdigest()[:8]}"
+        """See `job_id`."""
+        return job_id(self.key, self.node)
 
     def request(self, folder: Path, chunk: int | None = None) -> TaskRequest:
         """Say what a worker is asked, for the whole or for one chunk."""
@@ -90,6 +91,11 @@ class Job:
         return f"frame {first}: " if first == last else f"frames {first} to {last}: "
 
 
+def job_id(key: str, node: Node) -> str:
+    """Name a job by its key, and by its node: two nodes may have the same key."""
+    return f"{key}-{hashlib.sha256(node.name.encode()).hexdigest()[:8]}"
+
+
 class JobMaker:
     """Make nodes ready whose dependencies have succeeded.
 
@@ -111,6 +117,7 @@ class JobMaker:
     ) -> None:
         self._layout, self._results = layout, results
         self._channels, self._record, self._fresh = channels, record, fresh
+        self._leftovers = Leftovers(Claims(layout.submissions))
         self._identities: dict[tuple[object, ...], str] = {}
         self._codes: dict[tuple[object, ...], str] = {}
 
@@ -127,6 +134,7 @@ class JobMaker:
         files = path_digests(node)
         hashed = node_parts(node, given.digests, identity, files, self._code(node))
         key, fresh = parts_key(hashed), node.name in self._fresh
+        self._leftovers.give_up(job_id(key, node), keep=node.placement.launcher != "local")
         found = None if fresh else self._results.find(node, key)
         if found is not None:
             return found
@@ -144,12 +152,19 @@ class JobMaker:
             job.parts = Parts(self._layout.parts / job.id, ranges)
         job.left = set(job.parts.missing())
 
-    def chunk_ended(self, job: Job, chunk: int, result: TaskResult, **facts: str) -> None:
-        """Keep the result of a chunk that succeeded, and record its end."""
+    def chunk_ended(self, job: Job, chunk: int, result: TaskResult, **facts: str) -> bool:
+        """Keep the result of a chunk that succeeded, and record its end.
+
+        Returns
+        -------
+        Whether it was the last one that was missing: true for one caller alone.
+        """
+        last = False
         if result.ok and job.parts is not None:
             job.parts.add(chunk, result)
             with job.lock:
                 job.left.discard(chunk)
+                last = not job.left
         self._record.write(
             "chunk_finished",
             node=job.node.name,
@@ -162,6 +177,7 @@ class JobMaker:
             peak_bytes=result.peak_bytes,
             **facts,
         )
+        return last
 
     def finish(self, job: Job) -> NodeReport:
         """Publish a job of which all chunks are done."""

@@ -116,17 +116,17 @@ class LocalRunner:
         return Split(node=node.name, chunks=chunks, limit=node.placement.max_parallel)
 
     def _run_chunk(self, running: _Running, chunk: int, gpu_ids: tuple[str, ...]) -> ChunkEnd:
-        job = running.job
+        job, report = running.job, None
         result, folder = self._tried(job, gpu_ids, chunk)
-        self._maker.chunk_ended(job, chunk, result)
         with job.lock:
             running.jobs.append((job.words(chunk), folder))
-            report = None
+        last = self._maker.chunk_ended(job, chunk, result)
         if not result.ok:
-            told = replace(result, message=job.words(chunk) + result.message)
             stopped = self._stop.is_set()
+            words = "" if stopped else job.words(chunk)
+            told = replace(result, message=words + result.message)
             report = self._results.failed(job.node, told, folder.folder, stopped)
-        elif not job.left:  # first the log: what is published is never run again
+        elif last:  # first the log: what is published is never run again
             join_logs(running.jobs, self._layout.log(job.node.name))
             report = replace(self._maker.finish(job), wall_s=time.monotonic() - running.since)
         return ChunkEnd(

@@ -7,7 +7,7 @@ import signal
 import threading
 import time
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +18,7 @@ from cyto.core.layout import RunLayout
 from cyto.engine.cluster import ClusterRunner
 from cyto.engine.inputs import ChannelReader
 from cyto.engine.job import JobMaker
+from cyto.engine.kept import keep_files, made_from
 from cyto.engine.local import LocalRunner
 from cyto.engine.lock import RunLock
 from cyto.engine.outcomes import NodeReport, Outcome, RunReport
@@ -32,6 +33,8 @@ from cyto.engine.turns import End, Turns
 from cyto.errors import UnavailableError
 from cyto.runners.environment import get_environment
 from cyto.runners.machine import this_machine
+
+_LOOK_S = 0.2
 
 
 def new_run_id() -> str:
@@ -108,6 +111,7 @@ class TaskManager:
             record = RunRecord(layout.record, self._listeners)
             try:
                 record.write("run_started", **self._facts(self._run_id))
+                keep_files(self._plan, layout)
                 remember_run(layout, self._plan.pipeline)
                 self._run_nodes(layout, record)
                 report = RunReport(
@@ -167,6 +171,11 @@ class TaskManager:
             cluster.start(nodes[grant.node])
             return True
 
+        def waited() -> None:
+            pool.reap()
+            if layout.stop_request.exists():
+                self.stop()
+
         turns = Turns(
             scheduler,
             threads,
@@ -180,7 +189,7 @@ class TaskManager:
         try:
             with threads:
                 try:
-                    self._loop(turns, record, cluster, layout.stop_request)
+                    self._loop(turns, record, cluster, waited)
                 except BaseException:
                     self._stop.set()  # or what runs would be waited for
                     raise
@@ -195,13 +204,13 @@ class TaskManager:
         turns: Turns,
         record: RunRecord,
         cluster: ClusterRunner | None,
-        stop_request: Path,
+        waited: Callable[[], None],
     ) -> None:
         def not_started(name: str) -> None:
             outcome = Outcome.CANCELLED
             self._report(record, NodeReport(node=name, outcome=outcome, message="was not started"))
 
-        stopping = False
+        stopping, looked = False, 0.0
         while not turns.over:
             if self._stop.is_set() and not stopping:
                 stopping = True
@@ -216,9 +225,10 @@ class TaskManager:
                 raise UnavailableError(
                     "what is left asks for more than this machine has", hint="see cyto plan"
                 )
-            # short, so that a signal is noticed
-            if not turns.wait(0.2) and stop_request.exists():
-                self.stop()
+            turns.wait(_LOOK_S)  # short, so that a signal is noticed
+            if time.monotonic() - looked > _LOOK_S:
+                looked = time.monotonic()
+                waited()
 
     def _settle(self, scheduler: Scheduler, record: RunRecord, report: NodeReport) -> None:
         self._report(record, report)
@@ -242,19 +252,7 @@ class TaskManager:
 
     def _report(self, record: RunRecord, report: NodeReport) -> None:
         self._reports[report.node] = report
-        record.write(
-            "node_finished",
-            node=report.node,
-            outcome=report.outcome.value,
-            message=report.message,
-            reason=report.reason,
-            log=report.log,
-            wall_s=report.wall_s,
-            cpu_s=report.cpu_s,
-            peak_bytes=report.peak_bytes,
-            findings=[vars(finding) for finding in report.findings],
-            **report.facts,
-        )
+        record.write("node_finished", **report.as_event())
 
     @contextmanager
     def _signals(self) -> Iterator[None]:
@@ -287,6 +285,7 @@ class TaskManager:
             "folder": str(Path.cwd()),
             "asked": self._asked,
             "only": list(plan.only),
+            **made_from(plan),
             "samples": {name: dict(given) for name, given in plan.samples.items()},
             "nodes": {
                 name: {

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
+from typing import Any
 
 from cyto._typing import JSON
 
@@ -67,6 +68,21 @@ class NodeReport:
     peak_bytes: int = 0
     findings: tuple[Finding, ...] = ()
     facts: Mapping[str, JSON] = field(default_factory=dict)
+
+    def as_event(self) -> dict[str, Any]:
+        """Give what the record holds of it."""
+        return {
+            "node": self.node,
+            "outcome": self.outcome.value,
+            "message": self.message,
+            "reason": self.reason,
+            "log": self.log,
+            "wall_s": self.wall_s,
+            "cpu_s": self.cpu_s,
+            "peak_bytes": self.peak_bytes,
+            "findings": [vars(finding) for finding in self.findings],
+            **self.facts,
+        }
 
 
 @dataclass(frozen=True, kw_only=True)

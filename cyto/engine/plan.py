@@ -154,6 +154,10 @@ class Plan:
         The nodes and samples that were asked for; empty when all were.
     warnings
         What is odd and does not hinder.
+    description, authors, license
+        What the pipeline says of itself; each author with ``name``, ``orcid``, ``affiliation``.
+    tables
+        Further files that it was made from: the CSV with the samples.
     """
 
     pipeline: Path
@@ -167,3 +171,7 @@ class Plan:
     profile_reason: str = ""
     only: tuple[str, ...] = ()
     warnings: tuple[Problem, ...] = ()
+    description: str = ""
+    authors: tuple[Mapping[str, JSON], ...] = ()
+    license: str | None = None
+    tables: tuple[Path, ...] = ()

@@ -16,6 +16,7 @@ from cyto.config import (
     placements,
     read_samples,
     resources_for,
+    samples_file,
 )
 from cyto.core.placement import Placement
 from cyto.engine.channels import look_at_channels
@@ -36,6 +37,7 @@ def make_plan(
     output_dir: str | Path | None = None,
     only: Iterable[str] = (),
     sample: Iterable[str] = (),
+    base: str | Path | None = None,
 ) -> Plan:
     """Read, check and connect a pipeline; runs nothing and imports no tool.
 
@@ -54,6 +56,9 @@ def make_plan(
         node of each of them, ``<sample>/<node>`` that of one.
     sample
         Samples to run; empty for all.
+    base
+        What relative paths in the files are relative to, where these are copies; else their own
+        folders.
 
     Raises
     ------
@@ -63,8 +68,9 @@ def make_plan(
         there is a sample without such a fault: they are in the plan's ``faults``.
     """
     only, sample = tuple(only), tuple(sample)
-    config = load_pipeline(pipeline, overrides)
-    where = resources_for(config.file, resources)
+    origin = Path(base).absolute() if base else None
+    config = load_pipeline(pipeline, overrides, origin)
+    where = resources_for(config.file, resources, origin)
     name, reason = choose_profile(profile, config, where)
     placed, warnings = placements(config, where, name)
     _find_users_modules(config)
@@ -101,6 +107,10 @@ def make_plan(
         samples={each.name: each.conditions for each in spread.samples},
         faults=broken,
         warnings=tuple(warnings),
+        description=config.model.description,
+        authors=tuple(author.model_dump() for author in config.authors),
+        license=config.model.license,
+        tables=tuple(table for table in [samples_file(config)] if table is not None),
     )
 
 

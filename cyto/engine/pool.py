@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import threading
+import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -107,8 +108,9 @@ class WorkerPool:
         """Take a worker back; one that died is forgotten."""
         with self._lock:
             group = self._busy.pop(worker)
-            wanted = not group.placement.isolate and group.left > len(group.idle)
+            wanted = not _used_up(worker) and group.left > len(group.idle)
             if worker.alive and wanted:
+                worker.waiting_since = time.monotonic()
                 group.idle.append(worker)
                 return
         worker.close()
@@ -127,6 +129,21 @@ class WorkerPool:
             del group.idle[group.left :]
         for worker in spare:
             worker.close()
+
+    def reap(self) -> None:
+        """End the workers that have waited for too long."""
+        now = time.monotonic()
+        with self._lock:
+            late = [
+                (group, worker)
+                for group in self._groups.values()
+                for worker in group.idle
+                if now - worker.waiting_since > group.placement.max_idle_s
+            ]
+            for group, worker in late:
+                group.idle.remove(worker)
+        for _, worker in late:
+            threading.Thread(target=worker.close).start()
 
     def close(self) -> None:
         """End all workers."""
@@ -183,6 +200,11 @@ class WorkerPool:
                     closing.append(worker)
                     held -= _memory(worker)
         return closing
+
+
+def _used_up(worker: Worker) -> bool:
+    placement = worker.spec.placement
+    return placement.isolate or worker.served >= (placement.max_tasks or worker.served + 1)
 
 
 def _shared(placement: Placement) -> Placement:

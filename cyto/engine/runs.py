@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from cyto.core.layout import RunLayout, cache_folder
-from cyto.engine.claims import Claims
+from cyto.engine.claims import Claims, withdraw
 from cyto.engine.outcomes import Finding, NodeReport, Outcome, RunReport
 from cyto.engine.record import Event, RunRecord, read_event, read_events
 from cyto.errors import UnavailableError
@@ -258,18 +258,14 @@ def cancel_lost(layout: RunLayout) -> int:
     UnavailableError
         The cluster does not answer.
     """
-    from cyto.runners.slurm import Slurm
-
-    slurm, count = Slurm(), 0
-    claims = Claims(layout.submissions)
-    for folder in claims.folders():
-        submission = slurm.adopt(folder)
-        if submission is not None:
-            slurm.cancel(submission)
-            count += 1
+    state, claims = read_run(layout), Claims(layout.submissions)
+    count = sum(withdraw(folder) for folder in claims.folders())
     claims.clear()
-    slurm.close()
     record = RunRecord(layout.record)
+    for name, node in state.nodes.items():
+        if node.state in {"waiting", "running", "submitted"}:
+            report = NodeReport(node=name, outcome=Outcome.CANCELLED, message="was cancelled")
+            record.write("node_finished", **report.as_event())
     record.write("run_finished", exit_code=130, stopped=True, wall_s=0.0)
     record.close()
     return count

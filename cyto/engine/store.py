@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import shutil
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -62,6 +63,7 @@ class Store:
         folder.mkdir(parents=True, exist_ok=True)
         self.values = ValueLines(folder / VALUES)
         self._disk = GroupCommit(folder)
+        self._lock = threading.Lock()
 
     def path(self, key: str) -> Path:
         """Name the folder of an entry."""
@@ -138,6 +140,7 @@ class Store:
                 replace_folder(out, folder)
             elif (folder / _MANIFEST).exists():
                 shutil.rmtree(out, ignore_errors=True)
+                return self.look(key) or _entry(key, folder, manifest)
             else:
                 raise
         if again:
@@ -168,7 +171,12 @@ class Store:
 
     def _publish_values(self, key: str, entry: Entry, *, again: bool) -> Entry:
         """Publish an entry without files as a line; it replaces a folder of the same key."""
-        if key not in self.values or again:
+        with self._lock:
+            if not again:
+                with contextlib.suppress(ValueError):
+                    theirs = self._line(key)
+                    if theirs is not None:
+                        return theirs
             outputs = {name: ref.to_json() for name, ref in entry.outputs.items()}
             told = {"context": dict(entry.context), "facts": dict(entry.facts)}
             self.values.add(key, {"outputs": outputs, **told})

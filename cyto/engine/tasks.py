@@ -5,7 +5,9 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import pkgutil
+import sys
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib.metadata import entry_points
 
@@ -61,7 +63,8 @@ def load_node(
     task = config.tasks[name]
     where: tuple[str, ...] = ("tasks", name, "module")
     try:
-        cls = load_task(task.module)
+        with _nothing_written():
+            cls = load_task(task.module)
         code = code_roots(task.module)
     except TaskInputError as error:
         return Loaded(), [config.problem(where, error.message, error.hint)], []
@@ -73,7 +76,7 @@ def load_node(
     problem = _check_params(config, name, cls)
     if problem:
         return Loaded(), [problem], []
-    paths = path_parameters(cls, task.params, str(config.file.parent))
+    paths = path_parameters(cls, task.params, str(config.source.folder))
     loaded = Loaded(
         params={**task.params, **paths},
         path_params=tuple(paths),
@@ -93,6 +96,16 @@ def load_node(
             framewise=cls.framewise and all(port.kind in JOINED for port in outputs.values()),
         )
     return loaded, [], []
+
+
+@contextmanager
+def _nothing_written() -> Iterator[None]:
+    """Let Python leave no compiled files beside the user's modules."""
+    before, sys.dont_write_bytecode = sys.dont_write_bytecode, True
+    try:
+        yield
+    finally:
+        sys.dont_write_bytecode = before
 
 
 def _outputs(cls: type[PipelineTask], inputs: object) -> Mapping[str, Port]:

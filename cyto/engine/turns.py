@@ -109,11 +109,12 @@ class Turns:
         """Take in an end; give what this thread is to run next, and let others run the rest."""
         grants = self._next(end)
         here = self._here(grants)
+        mine = here[0] if here else None
         for grant in here[1:]:
             self._threads.submit(self._go_on, grant)
-        if not here or len(grants) > len(here) or self._stop.is_set():
+        if mine is None or len(grants) > len(here) or self._stop.is_set():
             self._news.put(None)
-        return here[0] if here else None
+        return mine
 
     def _next(self, end: End | None = None) -> list[Grant]:
         with self._lock:

@@ -8,10 +8,11 @@ import json
 import os
 import threading
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
+from typing import Protocol
 
 import xxhash
 
@@ -25,8 +26,20 @@ _ATTEMPTS = 3
 _Identity = tuple[str, int, int, int]
 
 
-def digest_files(paths: Sequence[str], memory: Path) -> list[str]:
-    """Hash the contents of files with XXH3-128, in the order given.
+class Hash(Protocol):
+    """What reads bytes and gives a number for them, as those of `hashlib` do."""
+
+    def update(self, data: memoryview, /) -> object:
+        """Read on."""
+
+    def hexdigest(self) -> str:
+        """Give the number of all that was read."""
+
+
+def digest_files(
+    paths: Sequence[str], memory: Path, new: Callable[[], Hash] = xxhash.xxh3_128
+) -> list[str]:
+    """Hash the contents of files, in the order given.
 
     Parameters
     ----------
@@ -35,6 +48,8 @@ def digest_files(paths: Sequence[str], memory: Path) -> list[str]:
     memory
         A file that remembers digests by path, size, time of change and inode; made when it is
         not there. Several processes may use it at once.
+    new
+        Begins a hash: XXH3-128, unless something else is asked for; each needs its own memory.
 
     Raises
     ------
@@ -51,7 +66,7 @@ def digest_files(paths: Sequence[str], memory: Path) -> list[str]:
     if recalled is not None:
         return recalled
     with ThreadPoolExecutor(min(_WORKERS, os.cpu_count() or 1)) as pool:
-        found = list(pool.map(lambda path: _digest(path, known), paths))
+        found = list(pool.map(lambda path: _digest(path, known, new), paths))
     _remember(memory, ((i, d) for i, d, old in found if i is not None and not old))
     return [digest for _, digest, _ in found]
 
@@ -64,14 +79,16 @@ def _all_known(paths: Sequence[str], known: dict[_Identity, str]) -> list[str] |
         return None
 
 
-def _digest(path: str, known: dict[_Identity, str]) -> tuple[_Identity | None, str, bool]:
+def _digest(
+    path: str, known: dict[_Identity, str], new: Callable[[], Hash]
+) -> tuple[_Identity | None, str, bool]:
     """Give identity (``None`` if it must not be remembered), digest, and whether it was known."""
     try:
         for _ in range(_ATTEMPTS):
             before, now = _identity(path), time.time_ns()
             if before in known:
                 return before, known[before], True
-            digest = _hash(path)
+            digest = _hash(path, new)
             if _identity(path) == before:
                 settled = now - before[2] > _RACY_NS
                 return (before if settled else None), digest, False
@@ -89,8 +106,8 @@ def _identity(path: str) -> _Identity:
     return path, status.st_size, status.st_mtime_ns, status.st_ino
 
 
-def _hash(path: str) -> str:
-    state, buffer = xxhash.xxh3_128(), bytearray(_BLOCK)
+def _hash(path: str, new: Callable[[], Hash]) -> str:
+    state, buffer = new(), bytearray(_BLOCK)
     view = memoryview(buffer)
     with open(path, "rb", buffering=0) as stream:
         while count := stream.readinto(buffer):

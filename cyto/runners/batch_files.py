@@ -24,7 +24,7 @@ WITHDRAWN = "withdrawn"
 
 def write_whole(path: Path, data: Mapping[str, Any]) -> None:
     """Write JSON so that a reader finds the old file or the new one, whatever happens meanwhile."""
-    part = path.with_suffix(".part")
+    part = path.with_suffix(f".{os.urandom(4).hex()}.part")
     with open(part, "w", encoding="utf-8") as file:
         json.dump(data, file)
         file.flush()

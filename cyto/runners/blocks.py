@@ -116,7 +116,17 @@ def joined(tables: list[Any]) -> Any:
     import pandas as pd
 
     filled = [table for table in tables if len(table)] or tables[:1]
-    return pd.concat(filled, ignore_index=True)
+    whole = pd.concat(filled, ignore_index=True)
+    for name in whole.columns:
+        parts = [table[name] for table in filled if name in table]
+        kinds = {part.dtype for part in parts}
+        if len(kinds) > 1 and all(
+            isinstance(k, pd.CategoricalDtype) and not k.ordered for k in kinds
+        ):
+            union = pd.api.types.union_categoricals(parts, sort_categories=True)
+            if len(union) == len(whole):
+                whole[name] = union
+    return whole
 
 
 class _Movie(Protocol):

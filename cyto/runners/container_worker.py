@@ -73,9 +73,11 @@ def answer(request: TaskRequest) -> TaskResult:
     os.umask(mask)
     outputs: dict[str, Ref] = {}
     failure: dict[str, Any] = {}
+    pid = os.getpid()
     try:
         outputs = _execute(request)
     except BaseException as error:  # noqa: BLE001 - the one place that must not let go
+        _end_a_fork(pid, error)
         failure = _explain(error)
         with contextlib.suppress(ValueError, OSError, AttributeError):  # the tool may have shut it
             sys.stderr.write(failure["traceback"])
@@ -103,6 +105,8 @@ def answer(request: TaskRequest) -> TaskResult:
 
 def _execute(request: TaskRequest) -> dict[str, Ref]:
     _use_site_packages()
+    if request.code:  # nothing of ours is to appear beside the user's files
+        sys.dont_write_bytecode = True
     for module in request.code:
         if os.path.dirname(module) not in sys.path:
             sys.path.append(os.path.dirname(module))
@@ -126,11 +130,11 @@ def _execute(request: TaskRequest) -> dict[str, Ref]:
         count = blocks.block_frames(cls, data, request.inputs)
         if count or request.frames:
             kinds = {key: port.kind for key, port in ports.items()}
-            call = functools.partial(loading.call_here, task)
+            call = functools.partial(_call, loading, task)
             return blocks.run_in_blocks(
                 call, data, request.inputs, count, kinds, Path(out), part=request.frames
             )
-    values = loading.call_here(task, data)
+    values = _call(loading, task, data)
     if framewise:  # as it is when parts are joined
         tables = {k: v for k, v in values.items() if exchange.infer_kind(k, v) == "dataframe"}
         values = {**values, **{k: v.reset_index(drop=True) for k, v in tables.items()}}
@@ -141,6 +145,28 @@ def _execute(request: TaskRequest) -> dict[str, Ref]:
         for key, value in values.items()
         if value is not None
     }
+
+
+def _call(loading: Any, task: Any, data: Any) -> Any:
+    pid = os.getpid()
+    values = loading.call_here(task, data)
+    _end_a_fork(pid)
+    return values
+
+
+def _end_a_fork(pid: int, error: Optional[BaseException] = None) -> None:
+    """End the process if it is one that the task forked: only the worker itself answers."""
+    if os.getpid() == pid:
+        return
+    code: Any = error.code if isinstance(error, SystemExit) else int(error is not None)
+    if error is not None and not isinstance(error, SystemExit):
+        import traceback
+
+        traceback.print_exception(type(error), error, error.__traceback__)
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(ValueError, OSError, AttributeError):
+            stream.flush()
+    os._exit(code if isinstance(code, int) else int(code is not None))
 
 
 def _remove_half(request: TaskRequest) -> None:

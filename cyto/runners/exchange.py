@@ -19,8 +19,8 @@ from cyto.errors import TaskOutputError
 if TYPE_CHECKING:  # pathlib costs a worker's start more than all of this module
     from pathlib import Path
 
-SAFE_KEY = re.compile(r"[^\W.][\w.-]{0,127}")
-"""What a key must look like that becomes a file's name."""
+SAFE_KEY = re.compile(r"(?!manifest$)[^\W.][\w.-]{0,127}")
+"""What a key must look like that becomes a file's name; the store has a manifest of its own."""
 
 
 def save(value: Any, kind: str, folder: Union[str, Path], key: str) -> Ref:
@@ -45,7 +45,9 @@ def save(value: Any, kind: str, folder: Union[str, Path], key: str) -> Ref:
         The value is of no kind that can travel; says its type.
     """
     if not SAFE_KEY.fullmatch(str(key)):
-        raise TaskOutputError("cannot be a key", key=str(key), hint="write letters, digits, _ - .")
+        raise TaskOutputError(
+            "cannot be a key", key=str(key), hint="write letters, digits, _ - . (manifest is taken)"
+        )
     if kind == "dataframe":
         return _save_table(value, _place(folder, f"{key}.arrow"), key)
     if kind == "network":

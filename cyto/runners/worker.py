@@ -31,6 +31,7 @@ from cyto.runners.process import Child, tree_memory
 
 _START_LIMIT_S = 900.0  # a SIF may have to be unpacked first
 _TICK_S = 0.1
+_PERHAPS_ANOTHERS = frozenset({"signal", "exit", "memory", "lost"})
 _MODULE = ("-m", "cyto.runners.container_worker")
 _REQUEST = "@REQUEST@"
 """Where the path of a request goes in a command that is made once for all of a worker's jobs."""
@@ -106,7 +107,8 @@ def _neutral(path: str) -> str:
 class Worker:
     """One worker process in one environment, reused for one request after the other.
 
-    Use it as a context manager: whatever happens, nothing of it stays behind.
+    *served* counts the requests, and *waiting_since* is its owner's to set. Use it as a context
+    manager: whatever happens, nothing of it stays behind.
 
     Parameters
     ----------
@@ -122,6 +124,8 @@ class Worker:
         self._begin = begin
         self.spec = spec
         self.environment = environment
+        self.served = 0
+        self.waiting_since = 0.0
         self._child: Child | None = None
         self._folder = Path(spec.scratch)
         self._by_hand = ""
@@ -154,8 +158,24 @@ class Worker:
 
         Returns
         -------
-        The one result, with absolute paths of the host; the same is in ``result.json``.
+        The one result, with absolute paths of the host; the same is in ``result.json``. A process
+        that dies with a task and has run others before is not the task's fault for sure: the
+        task is asked of a new one.
         """
+        self.served += 1
+        used = self.alive
+        result = self._ask(request, stop)
+        if used and not self.alive and result.reason in _PERHAPS_ANOTHERS:
+            # an earlier task may have left what ended it: a limit nearly reached, a timer, a thread
+            import shutil
+
+            job = JobLayout(Path(request.folder))
+            job.result.unlink(missing_ok=True)
+            shutil.rmtree(job.out, ignore_errors=True)
+            result = self._ask(request, stop)
+        return result
+
+    def _ask(self, request: TaskRequest, stop: threading.Event | None) -> TaskResult:
         job = JobLayout(Path(request.folder))
         text = self._write(request, job)
         started = time.monotonic()

@@ -12,7 +12,10 @@ from cyto.errors import ConfigError, Problem, nearest
 try:
     import tomllib
 except ModuleNotFoundError:  # Python 3.10
-    import tomli as tomllib  # type: ignore[no-redef]
+    try:
+        import tomli as tomllib  # type: ignore[no-redef]
+    except ModuleNotFoundError:
+        raise SystemExit("error: to read TOML takes Python 3.11, or: pip install tomli") from None
 
 HERE = Path(__file__).resolve().parent
 DEFAULTS, USERS = HERE / "benchmark.def.toml", HERE / "benchmark.user.toml"

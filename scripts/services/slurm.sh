@@ -1,5 +1,7 @@
-# Four nodes on one machine, each with two CPUs, 4000 MB and one "GPU" (a harmless device, so
-# that --gres=gpu:1 can be asked for). No accounting: sacct answers nothing, as on many clusters.
+# Four nodes on one machine, each with one "GPU" (a harmless device, so that --gres=gpu:1 can be
+# asked for). In the partition `short` each has two CPUs; `gpu_short` is what the shipped cluster
+# profiles name, and lets a job ask n4 for the 16 CPUs and 32 GB that they want, whatever this
+# machine has. No accounting: sacct answers nothing, as on many clusters.
 # Sourced by scripts/services.sh.
 # shellcheck shell=bash
 
@@ -17,6 +19,9 @@ slurm_is_ours() { grep -qsxF "$SLURM_MARK" "$SLURM_CONF"; }
 
 up_slurm() {
   local node
+  if slurm_is_ours && [ "$(slurm_configuration)" != "$(cat "$SLURM_CONF")" ]; then
+    down_slurm # an older version of this script started it
+  fi
   if slurm_ready "$(if slurm_is_ours; then echo 4; else echo 1; fi)"; then
     say "slurm: up, $(sinfo --version), $(slurm_usable_nodes) nodes, used as it is"
     return
@@ -81,8 +86,10 @@ MpiDefault=none
 MailProg=/bin/true
 ReturnToService=2
 GresTypes=gpu
-NodeName=n[1-4] NodeHostname=$host NodeAddr=127.0.0.1 Port=[17001-17004] CPUs=2 RealMemory=4000 Gres=gpu:1
-PartitionName=short Nodes=n[1-4] Default=YES MaxTime=INFINITE State=UP
+NodeName=n[1-3] NodeHostname=$host NodeAddr=127.0.0.1 Port=[17001-17003] CPUs=2 RealMemory=4000 Gres=gpu:1
+NodeName=n4 NodeHostname=$host NodeAddr=127.0.0.1 Port=17004 CPUs=16 RealMemory=40000 Gres=gpu:1 Weight=9
+PartitionName=short Nodes=n[1-4] Default=YES MaxCPUsPerNode=2 MaxTime=INFINITE State=UP
+PartitionName=gpu_short Nodes=n4 MaxTime=INFINITE State=UP
 CONF
 }
 

@@ -250,7 +250,7 @@ def test_short_nodes_share_a_job(cluster: Cluster) -> None:
     done = cluster.cyto("run", cluster.numbers(12, group=True))
     assert done.code == 0, done.err
     assert len(cluster.jobs()) == 2, "one for all that are short; the last ran here"
-    assert "n0 and 11 more: submitted as job" in done.said
+    assert "n11 and 11 more: submitted as job" in done.said, "the longest path first"
     assert json.loads((cluster.folder / "output/last/value.json").read_text()) == 111
 
 
@@ -306,3 +306,35 @@ def test_hostile_paths(cluster: Cluster) -> None:
     done = cluster.cyto("run", hostile / pipeline.name)
     assert done.code == 0, done.err
     assert (hostile / "output" / "bright" / "label.ome.tif").exists()
+
+
+@pytest.mark.parametrize("state", ["submitted", "submitting"])
+def test_a_shared_job_of_a_lost_driver_is_taken_up_by_all_its_nodes(
+    cluster: Cluster, state: str
+) -> None:
+    (cluster.folder / "hold").touch()
+    pipeline = cluster.numbers(8, group=True)
+    with cluster.cyto.start("run", pipeline) as run:
+        cluster.submitted()
+        run.process.kill()
+        run.process.wait()
+    (facts,) = cluster.folder.glob("output/.cyto/runs/*/batches/*/submission.json")
+    data = json.loads(facts.read_text())
+    facts.write_text(
+        json.dumps({"state": "submitting", "name": data["name"]} if state == "submitting" else data)
+    )
+    assert cluster.cyto("run", pipeline).code == 0
+    assert sorted(cluster.ran())[:-1] == sorted(f"number{i}" for i in [*range(8), 100])[:-1]
+    assert len(cluster.ran()) == 9, "nothing was run twice"
+
+
+def test_jobs_that_nobody_wants_any_more_are_cancelled(cluster: Cluster) -> None:
+    pipeline = cluster.write(size=3, begin="now+3600")
+    with cluster.cyto.start("run", pipeline) as run:
+        job = cluster.submitted()
+        run.process.kill()
+        run.process.wait()
+    assert in_queue(job).strip()
+    assert cluster.cyto("run", pipeline, "--profile", "local").code == 0
+    assert services.until(lambda: not in_queue(job).strip(), within_s=30)
+    assert list((cluster.folder / "output/.cyto/submissions").glob("*")) == []

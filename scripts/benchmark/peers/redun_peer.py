@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 import shutil
+import subprocess
 import time
 from pathlib import Path
 
@@ -58,6 +59,14 @@ def time_it(wish: Wish) -> float:
     config["backend"] = {"db_uri": f"sqlite:///{wish.folder}/redun.db"}
     scheduler = Scheduler(config=Config(config))
     scheduler.load()
+    try:
+        return _timed(scheduler, wish)
+    finally:
+        if wish.docker:
+            _remove_containers(wish.folder)
+
+
+def _timed(scheduler, wish: Wish) -> float:
     started = time.perf_counter()
     if wish.shape == "chain":
         check(scheduler.run(chain(wish.count)), wish.count)
@@ -66,14 +75,26 @@ def time_it(wish: Wish) -> float:
     return time.perf_counter() - started
 
 
-def _let_it_write(folder: Path) -> None:
-    """Put a ``docker`` before the real one that runs containers as the caller, in a folder of /tmp.
+def _label(folder: Path) -> str:
+    return f"org.pycyto.bench={folder.name}"
 
-    redun writes into the image's own working folder, has no option for another, nor for a user.
+
+def _remove_containers(folder: Path) -> None:
+    listed = ["docker", "ps", "--all", "--quiet", "--filter", f"label={_label(folder)}"]
+    found = subprocess.run(listed, stdout=subprocess.PIPE, check=False, text=True).stdout.split()
+    if found:
+        subprocess.run(["docker", "rm", "--force", *found], stdout=subprocess.DEVNULL, check=False)  # noqa: S607
+
+
+def _let_it_write(folder: Path) -> None:
+    """Put a ``docker`` before the real one that runs containers as the caller, in /tmp.
+
+    redun writes into the image's own working folder, and has no option for another, nor for a
+    user; and what runs when one fails it leaves behind, so all get a label.
     """
     shim = folder / "bin" / "docker"
     shim.parent.mkdir()
-    own = f"--user {os.getuid()}:{os.getgid()} --workdir /tmp"
+    own = f"--user {os.getuid()}:{os.getgid()} --workdir /tmp --label {_label(folder)}"
     real = shlex.quote(shutil.which("docker") or "docker")
     shim.write_text(
         f'#!/bin/sh\nif [ "$1" = run ]; then shift; exec {real} run {own} "$@"; fi\n'

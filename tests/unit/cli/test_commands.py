@@ -218,8 +218,7 @@ def test_plan_says_why(lab, pipeline, call):
     for part in (
         "docker x:1",
         "3 cpu, 2 GiB, 2 h 0 min",
-        "tag:last (",
-        ":3)",
+        "tag:last (line 3)",
         "profile h (default",
     ):
         assert part in answer.out

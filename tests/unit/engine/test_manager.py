@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -366,6 +367,32 @@ def test_an_isolated_node_has_a_worker_of_its_own(lab, run):
     assert len(lab.pids()) == 3
 
 
+def test_a_worker_takes_so_many_tasks(lab, run):
+    lab.write(
+        "execution_configs: {p: {default: {max_tasks: 2}}}\ndefault_profile: p",
+        "pipeline-resources.x.yaml",
+    )
+    run(SHORT, jobs=1)
+    assert len(lab.pids()) == 2
+
+
+def test_a_worker_does_not_wait_for_ever(lab, run):
+    lab.write(
+        "execution_configs: {p: {first: {max_idle: 0.3s}, later: {max_idle: 0.3s}, "
+        "between: {isolate: true}}}\ndefault_profile: p",
+        "pipeline-resources.x.yaml",
+    )
+    text = """
+tasks:
+  first: {module: MODULE.Source}
+  between: {module: MODULE.Wait, inputs: {value: first}}
+  later: {module: MODULE.Source, params: {value: 4}, dependencies: [between]}
+"""
+    threading.Timer(1.5, (lab / "go").touch).start()
+    assert run(text).exit_code == 0
+    assert len(lab.pids()) == 3, "the first had ended before the last could use it"
+
+
 def test_limits_of_memory_and_time(lab, run):
     lab.tasks(
         (lab / f"{lab.module}.py").read_text()
@@ -418,3 +445,73 @@ def test_results_in_the_formats_that_were_asked_for(lab, run):
     found = next(f for f in report.nodes["mark"].findings if f.key == "label")
     assert found.path.endswith("label.ome.zarr")
     assert (Path(found.path) / "zarr.json").is_file()
+
+
+EVIL = """
+import signal
+class Leave(PipelineTask):
+    \"\"\"Leave something behind that ends the process later.\"\"\"
+    how: str = Param("alarm")
+    inputs = {"value": Port("value", optional=True)}
+    outputs = {"value": Port("value")}
+    def run_baremetal(self, data):
+        import threading
+        if self.how == "alarm":
+            signal.alarm(1)
+        elif self.how == "thread":
+            threading.Timer(1, lambda: os._exit(7)).start()
+        elif self.how == "fork":
+            if os.fork() == 0:
+                return {"value": "child"}
+            os.wait()
+        elif self.how == "exit":
+            if os.fork() == 0:
+                sys.exit(0)
+            os.wait()
+        elif self.how == "wait":
+            note("wait")
+            time.sleep(2)
+        return {"value": "parent"}
+"""
+
+
+@pytest.mark.parametrize("how", ["alarm", "thread"])
+def test_what_one_task_leaves_never_reaches_another(lab, run, how):
+    lab.tasks((lab / f"{lab.module}.py").read_text() + EVIL)
+    report = run(
+        f"""
+tasks:
+  first: {{module: MODULE.Leave, params: {{how: {how}}}}}
+  then: {{module: MODULE.Leave, params: {{how: wait}}, inputs: {{value: first}}}}
+"""
+    )
+    assert outcomes(report) == {"first": "succeeded", "then": "succeeded"}
+    assert lab.ran() == ["wait", "wait"], "asked again of a new process"
+
+
+@pytest.mark.parametrize("how", ["fork", "exit"])
+def test_only_the_worker_itself_answers(lab, run, how):
+    lab.tasks((lab / f"{lab.module}.py").read_text() + EVIL.replace("import signal", "import sys"))
+    report = run(
+        f"""
+tasks:
+  first: {{module: MODULE.Leave, params: {{how: {how}}}, output: true}}
+  then: {{module: MODULE.Leave, params: {{how: plain}}, inputs: {{value: first}}}}
+"""
+    )
+    assert outcomes(report) == {"first": "succeeded", "then": "succeeded"}
+    assert json.loads((lab / "output/first/value.json").read_text()) == "parent"
+
+
+def test_what_a_module_imports_from_beside_it_counts_as_its_code(lab, run, forget):
+    helper = f"{lab.module}_helper"
+    (lab / f"{helper}.py").write_text("FACTOR = 2")
+    lab.tasks(
+        (lab / f"{lab.module}.py").read_text().replace("import json", f"import {helper}, json", 1)
+    )
+    text = "tasks: {a: {module: MODULE.Source}}"
+    assert outcomes(run(text)) == {"a": "succeeded"}
+    assert outcomes(run(text)) == {"a": "cached"}
+    (lab / f"{helper}.py").write_text("FACTOR = 30")
+    assert outcomes(run(text)) == {"a": "succeeded"}
+    assert not (lab / "__pycache__").exists()

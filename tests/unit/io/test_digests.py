@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 import json
 import os
@@ -31,7 +32,9 @@ def hashed(monkeypatch):
     """The paths that were really read."""
     paths = []
     real = digests._hash
-    monkeypatch.setattr(digests, "_hash", lambda path: (paths.append(path), real(path))[1])
+    monkeypatch.setattr(
+        digests, "_hash", lambda path, new: (paths.append(path), real(path, new))[1]
+    )
     return paths
 
 
@@ -84,7 +87,7 @@ def test_a_file_from_the_future_is_not_remembered(tmp_path, memory):
 def test_a_file_that_keeps_changing(tmp_path, memory, monkeypatch):
     path = write(tmp_path / "a", b"one")
     sizes = itertools.count(10)
-    monkeypatch.setattr(digests, "_hash", lambda p: Path(p).write_bytes(bytes(next(sizes))))
+    monkeypatch.setattr(digests, "_hash", lambda p, _: Path(p).write_bytes(bytes(next(sizes))))
     with pytest.raises(ChannelError, match="changes while it is read"):
         digest_files([path], memory)
     with pytest.raises(ChannelError, match="cannot read"):
@@ -137,3 +140,15 @@ def test_a_channel_is_its_contents_and_selection(here, movie, memory):
         digest("a.tif", frame_interval_s=60.0),
     ]
     assert len({whole, *others}) == len(others) + 1
+
+
+def test_another_hash_has_its_own_memory(tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    path.write_bytes(b"abc")
+    os.utime(path, ns=(10**18, 10**18))
+    ours, theirs = tmp_path / "xxh3", tmp_path / "sha256"
+    for _ in range(2):
+        (digest,) = digest_files([str(path)], theirs, hashlib.sha256)
+        assert digest == hashlib.sha256(b"abc").hexdigest()
+        assert digest_files([str(path)], ours) == [xxhash.xxh3_128_hexdigest(b"abc")]
+    assert theirs.read_text().count(digest) == 1

@@ -108,3 +108,10 @@ def test_a_direct_call_gives_an_array():
 
     image = np.arange(12, dtype=np.uint8).reshape(3, 2, 2)
     np.testing.assert_array_equal(Lazy()({"image": image})["image"], image + 1)
+
+
+def test_categories_that_differ_are_joined():
+    parts = [pd.DataFrame({"kind": pd.Categorical(list(text))}) for text in ("ba", "cb")]
+    whole = blocks.joined(parts)
+    expected = pd.DataFrame({"kind": pd.Categorical(list("bacb"))})
+    pd.testing.assert_frame_equal(whole, expected)

@@ -341,7 +341,7 @@ def test_what_is_refused(value, kind, words, tmp_path):
     assert caught.value.key == "odd"
 
 
-@pytest.mark.parametrize("key", ["a/b", "../up", "", "a\0b"])
+@pytest.mark.parametrize("key", ["a/b", "../up", "", "a\0b", "manifest"])
 def test_a_key_that_cannot_be_a_files_name(key, tmp_path):
     folder = tmp_path / "out"
     folder.mkdir()
