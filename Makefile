@@ -4,12 +4,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 DEMO := demo
 
-.PHONY: help demo test lint services bench bench-scaling bench-peers clean
+.PHONY: help demo test lint docs services bench bench-scaling bench-peers clean
 
 help:
 	@echo "make demo   install, simulate a killing assay, run the quickstart pipeline on it"
 	@echo "make test   install the test tools, run the whole suite"
 	@echo "make lint   style, types, floors"
+	@echo "make docs   the documentation site, into build/docs; a broken link is an error"
 	@echo "make bench  overhead of the engine, and time of the tasks, beside what others need"
 	@echo "make bench-scaling  the killing assay's stages with 1, 2, 4, 8 workers"
 	@echo "make bench-peers    install the engines that make bench compares with"
@@ -26,7 +27,7 @@ $(VENV)/.demo: $(BIN)/python pyproject.toml
 	@touch $@
 
 $(VENV)/.test: $(VENV)/.demo
-	$(BIN)/python -m pip install --quiet --group test --group lint
+	$(BIN)/python -m pip install --quiet --group test --group lint --group docs
 	@touch $@
 
 # The validator of RO-Crates wants an older rich than others do.
@@ -55,6 +56,14 @@ lint: $(VENV)/.test
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+$(VENV)/.docs: $(VENV)/.demo
+	$(BIN)/python -m pip install --quiet --group docs
+	@touch $@
+
+docs: $(VENV)/.docs
+	$(BIN)/python -m sphinx -b html -W --keep-going --quiet -d build/doctrees docs build/docs
+	@echo "build/docs/index.html"
 
 bench: $(VENV)/.test
 	$(BIN)/python scripts/benchmark/overhead.py

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import inspect
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -19,7 +21,7 @@ _EPILOG = """\b
 Examples:
   cyto tasks                                   list every task
   cyto tasks Watershed                         one task, by its name
-  cyto tasks mylab.tasks.MyTask --json         your own, by its dotted path
+  cyto tasks mylab.tasks.MyTask --json         your own, installed or in this folder
 """
 
 
@@ -50,6 +52,8 @@ def _find(name: str, tasks: Mapping[str, type[PipelineTask]]) -> type[PipelineTa
         return tasks[name]
     hint = nearest(name, tasks, what="task")
     if "." in name:
+        if (here := str(Path.cwd())) not in sys.path:
+            sys.path.append(here)  # one's own lie beside the pipeline file
         try:
             cls = load_task(name)
         except TaskInputError as error:

@@ -24,21 +24,22 @@ class CellContacts(PipelineTask):
 
     ``dataframe`` has one row per pair per frame, ordered by frame, ``a``, ``b``:
 
-    ============================  =======  ========================================================
-    column                        unit     meaning
-    ============================  =======  ========================================================
-    ``frame``; ``t_s``            ; s      counted from 0; the same, where the interval is known
-    ``a``, ``b``                           labels: ``a`` of the first population, ``b`` of the
-                                           second; within one population ``a < b``
-    ``a_type``, ``b_type``                 their populations
-    ``relation``                           ``overlap``: they share pixels; else ``touch``: a pixel
-                                           of one is among the 8 neighbours of a pixel of the
-                                           other; else ``near``
-    ``contact_length_px``, ``…_um``  px, µm  length of the line between the two; see Notes
-    ``overlap_px2``, ``…_um2``    px², µm²  area that they share
-    ``distance_px``, ``…_um``     px, µm   between the centres of their nearest pixels, at least 2
-                                           px; 0 where they touch or overlap
-    ============================  =======  ========================================================
+    ================================  ========  ================================================
+    column                            unit      meaning
+    ================================  ========  ================================================
+    ``frame``; ``t_s``                ; s       counted from 0; the same, where the interval is
+                                                known
+    ``a``, ``b``                                labels: ``a`` of the first population, ``b`` of
+                                                the second; within one population ``a < b``
+    ``a_type``, ``b_type``                      their populations
+    ``relation``                                ``overlap``: they share pixels; else ``touch``: a
+                                                pixel of one is among the 8 neighbours of a pixel
+                                                of the other; else ``near``
+    ``contact_length_px``, ``…_um``   px, µm    length of the line between the two; see Notes
+    ``overlap_px2``, ``…_um2``        px², µm²  area that they share
+    ``distance_px``, ``…_um``         px, µm    between the centres of their nearest pixels, at
+                                                least 2 px; 0 where they touch or overlap
+    ================================  ========  ================================================
 
     ``network`` covers the whole movie. Nodes: every cell, with ``population`` and ``id`` (its
     label); a node is the label, or ``tcell:7`` where there are two populations. Edges: every pair,

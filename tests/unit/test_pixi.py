@@ -81,7 +81,7 @@ def test_pycyto_comes_from_here_with_the_extras_of_the_makefile() -> None:
 
 def test_features_add_what_the_project_says() -> None:
     groups = PROJECT["dependency-groups"]
-    assert listed("test") == packages([*groups["test"], *groups["lint"]])
+    assert listed("test") == packages([*groups["test"], *groups["lint"], *groups["docs"]])
     assert listed("gpu") == packages(PROJECT["project"]["optional-dependencies"]["cellpose"])
 
 

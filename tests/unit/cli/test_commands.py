@@ -249,7 +249,7 @@ def test_tasks(lab, call):
 
 
 def test_tasks_of_ones_own(lab, call, monkeypatch):
-    monkeypatch.syspath_prepend(lab.folder)
+    monkeypatch.chdir(lab.folder)
     data = json.loads(call("tasks", f"{lab.module}.Scale", "--json").out)
     assert data[0]["parameters"]["factor"]["unit"] == "times"
 
