@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
 
 from cyto.config import PipelineConfig, Sample
 from cyto.config.placeholders import filled
 from cyto.config.samples import sample_place, templates
 from cyto.engine.plan import plain_name
 from cyto.errors import ChannelError, Problem
-from cyto.io.channels import Channel, ChannelSpec, inspect_channel
+
+if TYPE_CHECKING:
+    from cyto.io.channels import Channel, ChannelSpec
 
 _THREADS = 8
 _SHOWN = 20
@@ -32,6 +35,8 @@ def look_at_channels(
     The channels by name; what is wrong with those of single samples, by name, while another
     sample has no fault; and what is wrong otherwise.
     """
+    if not wanted:
+        return {}, {}, []
     with ThreadPoolExecutor(_THREADS) as threads:
         found = dict(
             zip(
@@ -40,7 +45,7 @@ def look_at_channels(
                 strict=True,
             )
         )
-    channels = {name: each for name, each in found.items() if isinstance(each, Channel)}
+    channels = {name: each for name, each in found.items() if not isinstance(each, Problem)}
     broken = {name: each for name, each in found.items() if isinstance(each, Problem)}
     ours = [problem for name, problem in broken.items() if wanted[name] is None]
     theirs = {name: problem for name, problem in broken.items() if wanted[name] is not None}
@@ -61,6 +66,8 @@ def _first(problems: Mapping[str, Problem]) -> list[Problem]:
 
 
 def _look(config: PipelineConfig, full: str, sample: Sample | None) -> Channel | Problem:
+    from cyto.io.channels import inspect_channel  # NumPy comes with it
+
     name = plain_name(full)
     try:
         return inspect_channel(_spec(config, name, sample))
@@ -74,6 +81,8 @@ def _look(config: PipelineConfig, full: str, sample: Sample | None) -> Channel |
 
 
 def _spec(config: PipelineConfig, name: str, sample: Sample | None) -> ChannelSpec:
+    from cyto.io.channels import ChannelSpec
+
     channel, model = config.channels[name], config.model
     crop = channel.crop
     spans = {} if crop is None else {"y": crop.y, "x": crop.x}

@@ -14,6 +14,7 @@ from typing import Any
 from cyto.core.request import Ref, TaskResult
 from cyto.engine.fingerprint import file_digest
 from cyto.engine.plan import Node
+from cyto.errors import CytoError
 from cyto.runners import exchange
 from cyto.runners.blocks import GrowingMovie, joined, read_head
 
@@ -157,7 +158,7 @@ class Parts:
                 k: r.moved(lambda p: str(self.folder / p)) for k, r in result.outputs.items()
             }
             intact = all(_intact(r, span, files.get(k)) for k, r in outputs.items())
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, CytoError, ValueError, KeyError, TypeError):
             return None
         return replace(result, outputs=outputs) if intact else None
 

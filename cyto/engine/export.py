@@ -10,18 +10,18 @@ from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cyto.core.movie import frames
 from cyto.engine.fingerprint import file_digest
 from cyto.engine.outcomes import Finding
 from cyto.engine.plan import Export
 from cyto.engine.store import Entry
-from cyto.io.exports import export_value
-from cyto.io.images import Context
 from cyto.io.leftovers import remove_leftovers
-from cyto.io.named import export_named
 from cyto.runners import exchange
+
+if TYPE_CHECKING:
+    from cyto.io.images import Context
 
 _STAMP = ".exported.json"
 _SHOWN = 80
@@ -147,6 +147,8 @@ def named_exports(stamp: Path, root: Path) -> tuple[str, list[Path]]:
 def _export(entry: Entry, key: str, folder: Path, how: Export) -> Finding:
     ref = entry.outputs[key]
     value = exchange.load(ref)
+    from cyto.io.exports import export_value  # NumPy comes with it
+
     path = export_value(
         value,
         ref.kind,
@@ -161,6 +163,8 @@ def _export(entry: Entry, key: str, folder: Path, how: Export) -> Finding:
 
 
 def _export_named(entry: Entry, key: str, path: Path, how: Export) -> list[Path]:
+    from cyto.io.named import export_named
+
     ref = entry.outputs[key]
     return export_named(exchange.load(ref), ref.kind, path, _context(entry), how.compression)
 
@@ -176,6 +180,8 @@ def _finding(entry: Entry, key: str, made: list[Path]) -> Finding:
 
 
 def _context(entry: Entry) -> Context:
+    from cyto.io.images import Context
+
     told: dict[str, Any] = {
         name: entry.context.get(name) for name in ("pixel_size_um", "frame_interval_s", "channel")
     }

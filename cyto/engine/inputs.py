@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from cyto._typing import JSON
 from cyto.core.layout import digest_memory
@@ -15,8 +16,10 @@ from cyto.engine.collecting import collect
 from cyto.engine.plan import Node, Source
 from cyto.engine.store import Entry
 from cyto.errors import ConfigError, Problem, TaskInputError
-from cyto.io.channels import Channel, channel_digest, materialize
 from cyto.task.ports import CARRIED_KEYS
+
+if TYPE_CHECKING:
+    from cyto.io.channels import Channel
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,6 +68,8 @@ class ChannelReader:
         ConfigError
             The plan says that the channel has a fault.
         """
+        from cyto.io.channels import materialize  # NumPy comes with it
+
         if name in self._faults:
             raise ConfigError([self._faults[name]])
         with self._locks[name]:
@@ -82,6 +87,8 @@ class ChannelReader:
 
     def digest(self, name: str) -> str:
         """Give the digest of a channel's pixels; reads files that are not remembered."""
+        from cyto.io.channels import channel_digest
+
         return channel_digest(self._channels[name], digest_memory())
 
     def context(self, name: str) -> dict[str, JSON]:

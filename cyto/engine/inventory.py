@@ -132,7 +132,7 @@ class _Inventory:
     def _lines(self, store: Store, names: Mapping[str, list[str]]) -> Iterator[Item]:
         """List results that are lines of one file."""
         path = store.values.path
-        for key in sorted(store.values.keys()):
+        for key in sorted(store.values):
             try:
                 entry = store.look(key)
             except ValueError:

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from cyto._typing import JSON
 from cyto.core.placement import Placement
 from cyto.errors import Problem
-from cyto.io.channels import Channel
 from cyto.task import Port
+
+if TYPE_CHECKING:
+    from cyto.io.channels import Channel  # NumPy comes with it
 
 
 def sample_name(sample: str, name: str) -> str:

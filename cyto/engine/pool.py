@@ -9,14 +9,17 @@ import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from cyto.core.layout import JobLayout, RunLayout
 from cyto.core.placement import Placement
 from cyto.engine.plan import Node
-from cyto.io.channels import Channel
 from cyto.runners.environment import WorkerSpec, get_environment
 from cyto.runners.machine import Machine
 from cyto.runners.worker import Worker, worker_spec
+
+if TYPE_CHECKING:
+    from cyto.io.channels import Channel
 
 _MOUNTS = 64
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import threading
 from collections.abc import Collection, Iterator
 from pathlib import Path
@@ -11,8 +12,7 @@ from typing import Any
 
 import xxhash
 
-_HEAD = b'{"key": "'
-_KEY = slice(len(_HEAD), len(_HEAD) + 32)
+_BEGIN = re.compile(rb'\{"key": "([0-9a-f]{32})", "checksum": "')
 _GONE = "gone"
 
 
@@ -38,9 +38,8 @@ class ValueLines:
     def __contains__(self, key: str) -> bool:
         return key in self._known()
 
-    def keys(self) -> list[str]:
-        """List the keys that have a line."""
-        return list(self._known())
+    def __iter__(self) -> Iterator[str]:
+        return iter(list(self._known()))
 
     def size(self, key: str) -> int:
         """Give the length of a key's line in bytes."""
@@ -77,7 +76,7 @@ class ValueLines:
 
     def remove(self, keys: Collection[str]) -> None:
         """Write the file anew without these keys, and without what counts no more."""
-        kept = [key for key in self.keys() if key not in keys]
+        kept = [key for key in self if key not in keys]
         if not kept:
             self.path.unlink()
             return self.close()
@@ -132,12 +131,12 @@ class ValueLines:
         places: dict[str, tuple[int, int]] = {}
         self._end, self._torn = 0, False
         for line in _lines(self.path):
-            key = line[_KEY].decode("ascii", "replace")
-            whole = line.startswith(_HEAD) and line.endswith(b"\n")
-            if whole and _is_gone(line):
-                places.pop(key, None)
-            elif whole:
+            begins = _BEGIN.match(line)
+            if begins and line.endswith(b"\n"):
+                key = begins[1].decode()
                 places[key] = self._end, len(line)
+                if _is_gone(line):
+                    del places[key]
             self._end += len(line)
             self._torn = not line.endswith(b"\n")
         return places
@@ -154,7 +153,7 @@ def _lines(path: Path) -> Iterator[bytes]:
 def _line(key: str, data: dict[str, Any]) -> bytes:
     body = json.dumps(data).encode()
     checksum = xxhash.xxh3_64_hexdigest(key.encode() + body)
-    return b'%b%b", "checksum": "%b", %b\n' % (_HEAD, key.encode(), checksum.encode(), body[1:])
+    return f'{{"key": "{key}", "checksum": "{checksum}", '.encode() + body[1:] + b"\n"
 
 
 def _read(line: bytes) -> dict[str, Any] | None:

@@ -156,6 +156,9 @@ class Wiring:
         """Find declared inputs that nothing gives."""
         ports = self._tasks[name].inputs or {}
         where = ("tasks", name, "inputs" if self._config.tasks[name].inputs else "module")
+        lacking = {k: p for k, p in ports.items() if not p.optional and k not in offers}
+        if not lacking:
+            return []
         choices = [*self._config.channels, *(f"{n}.KEY" for n in self._config.tasks if n != name)]
         return [
             self._config.problem(
@@ -163,8 +166,7 @@ class Wiring:
                 f"the input {key!r} ({port.kind}: {port.help}) gets nothing",
                 f"write inputs: {{{key}: …}} with one of: {', '.join(choices)}",
             )
-            for key, port in ports.items()
-            if not port.optional and key not in offers
+            for key, port in lacking.items()
         ]
 
 

@@ -11,13 +11,15 @@ Starts without site packages: the standard library and a few modules of pyCyto a
 from __future__ import annotations
 
 import contextlib
+import functools
+import gc
 import importlib
 import json
 import os
 import signal
 import sys
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -34,11 +36,13 @@ from cyto.runners.batch_files import (
 )
 from cyto.runners.environment import Environment, WorkerSpec, memory_ending, owner_label
 from cyto.runners.machine import oom_kills
+from cyto.runners.process import Child, ForkedChild
 from cyto.runners.worker import Worker
 
 
 def main(argv: Sequence[str]) -> int:
     """Run one element; give the exit code: 0 whenever every request has its answer."""
+    gc.enable()  # it was not while all this was loaded
     folder, element = argv
     layout, number = BatchLayout(Path(folder)), int(element)
     if read_json(layout.submission).get("state") == WITHDRAWN:
@@ -102,7 +106,7 @@ def _run(layout: BatchLayout, element: int, told: Told, stop: threading.Event) -
     with _Scratch(plan.spec) as scratch:
         spec = spec_here(plan.spec, element, scratch, os.environ)
         fault = _fault(environment, spec)
-        with Worker(spec, environment) as worker:
+        with Worker(spec, environment, _begin(environment, spec)) as worker:
             for index, request in enumerate(requests[first:], first):
                 if stop.is_set():
                     return
@@ -180,6 +184,19 @@ def _environment(module: str, name: str) -> Environment:
         found = importlib.import_module(module)
     made: Environment = getattr(found, name)()
     return made
+
+
+def _begin(environment: Environment, spec: WorkerSpec) -> Callable[..., Child]:
+    """Say how the worker's process begins: on the node itself as a fork of this one.
+
+    This program is small, has one thread, and has loaded half of what a worker needs. Variables
+    of the user's own may be for the loader or for Python itself, and need a start from nothing.
+    """
+    if environment.name != "baremetal" or spec.placement.env:
+        return Child
+    from cyto.runners import container_worker
+
+    return functools.partial(ForkedChild, main=container_worker.main)
 
 
 def _fault(environment: Environment, spec: WorkerSpec) -> str:

@@ -274,8 +274,9 @@ def _write(result: TaskResult, folder: str) -> None:
     os.replace(path + ".part", path)
 
 
+@functools.cache
 def _use_site_packages() -> None:
-    if sys.flags.no_site and "site" not in sys.modules:
+    if sys.flags.no_site:
         import site
 
         site.main()

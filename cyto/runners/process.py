@@ -7,10 +7,12 @@ import os
 import select
 import signal
 import subprocess
+import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,6 +121,8 @@ class Child:
         File that takes what it prints beside the protocol.
     """
 
+    _process: subprocess.Popen[bytes] | _Fork
+
     def __init__(
         self, argv: Sequence[str], *, env: Mapping[str, str], cwd: Path, stderr: Path
     ) -> None:
@@ -133,6 +137,9 @@ class Child:
                 start_new_session=True,
                 bufsize=0,
             )
+        self._begun()
+
+    def _begun(self) -> None:
         self.pid = self._process.pid
         self._buffer = b""
 
@@ -207,6 +214,86 @@ class Child:
         with contextlib.suppress(OSError):
             if pipe is not None:
                 pipe.close()  # type: ignore[attr-defined]
+
+
+class ForkedChild(Child):
+    """The same, made of this process, so that what it has loaded need not be loaded again.
+
+    For a small program with one thread and none of its own libraries. *argv* ends with what
+    *main* gets; the rest of it is what runs here already.
+    """
+
+    def __init__(
+        self,
+        argv: Sequence[str],
+        *,
+        env: Mapping[str, str],
+        cwd: Path,
+        stderr: Path,
+        main: Callable[[list[str]], int],
+    ) -> None:
+        self._process = _Fork(lambda: main([argv[-1]]), env, cwd, stderr)
+        self._begun()
+
+
+class _Fork:
+    """What `ForkedChild` needs of a `subprocess.Popen`."""
+
+    def __init__(
+        self, run: Callable[[], int], env: Mapping[str, str], cwd: Path, stderr: Path
+    ) -> None:
+        (read, stdin), (stdout, write) = os.pipe(), os.pipe()
+        log = os.open(stderr, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        sys.stdout.flush()
+        sys.stderr.flush()
+        self.pid = os.fork()
+        if self.pid == 0:
+            os.close(stdin)
+            os.close(stdout)
+            _become(run, (read, write, log), env, cwd)
+        for file in (read, write, log):
+            os.close(file)
+        self.stdin, self.stdout = open(stdin, "wb", buffering=0), open(stdout, "rb", buffering=0)  # noqa: SIM115
+        self._code: int | None = None
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Wait as `subprocess.Popen.wait` does."""
+        end = None if timeout is None else time.monotonic() + timeout
+        pause = 0.0005
+        while self._code is None:
+            pid, status = os.waitpid(self.pid, 0 if end is None else os.WNOHANG)
+            if pid:
+                self._code = os.waitstatus_to_exitcode(status)
+            elif end is not None and time.monotonic() > end:
+                raise subprocess.TimeoutExpired([], timeout or 0)
+            else:
+                time.sleep(pause)
+                pause = min(2 * pause, 0.05)
+        return self._code
+
+
+def _become(
+    run: Callable[[], int], files: Sequence[int], env: Mapping[str, str], cwd: Path
+) -> NoReturn:
+    """Go on in a forked process as a program that was started anew."""
+    code = 1
+    try:
+        os.setsid()
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            signal.signal(number, signal.SIG_DFL)
+        for target, file in enumerate(files):
+            os.dup2(file, target)
+            os.close(file)
+        os.chdir(cwd)
+        os.environ.clear()
+        os.environ.update(env)
+        code = run()
+    except BaseException:  # noqa: BLE001 - nothing of the program that was forked may go on
+        import traceback
+
+        traceback.print_exc()
+    finally:
+        os._exit(code)
 
 
 def tree_memory(pid: int) -> int:

@@ -18,7 +18,7 @@ from cyto.core.placement import Placement, Resources
 from cyto.errors import SubmissionError
 
 _START = (
-    "import sys; del sys.path[0]; sys.path.append({folder!r}); "
+    "import gc, sys; gc.disable(); del sys.path[0]; sys.path.append({folder!r}); "
     "from {module} import main; sys.exit(main(sys.argv[1:]))"
 )
 _PLAIN = re.compile(r"[A-Za-z0-9_./+=:@,~ -]*")
@@ -55,6 +55,7 @@ def python_command(module: str = "cyto.runners.batch") -> list[str]:
         sys.executable,
         "-S",
         "-E",
+        *("-X", "utf8"),
         *user_site,
         "-c",
         _START.format(folder=folder, module=module),

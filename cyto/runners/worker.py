@@ -7,7 +7,7 @@ import os
 import shlex
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -109,9 +109,19 @@ class Worker:
 
     *served* counts the requests, and *waiting_since* is its owner's to set. Use it as a context
     manager: whatever happens, nothing of it stays behind.
+
+    Parameters
+    ----------
+    spec, environment
+        What it is, and where.
+    begin
+        Starts its process: `Child`, or what behaves like it.
     """
 
-    def __init__(self, spec: WorkerSpec, environment: Environment) -> None:
+    def __init__(
+        self, spec: WorkerSpec, environment: Environment, begin: Callable[..., Child] = Child
+    ) -> None:
+        self._begin = begin
         self.spec = spec
         self.environment = environment
         self.served = 0
@@ -215,7 +225,7 @@ class Worker:
         if self._child is not None or (stop is not None and stop.is_set()):
             return
         (self._folder / "tmp").mkdir(parents=True, exist_ok=True)
-        self._child = Child(
+        self._child = self._begin(
             self.command("--serve"),
             env=self.environment.variables(self.spec),
             cwd=self._folder,

@@ -28,6 +28,8 @@ class Setup:
         The framewise task: its frames, and how long each takes.
     cellpose_frames, elements
         Frames for CellPose; elements of the Slurm array.
+    large, chunks
+        No-op nodes of a large pipeline; chunks of one node.
     peers
         Whom to time beside.
     """
@@ -45,6 +47,8 @@ class Setup:
     steps: int = 1_000_000
     cellpose_frames: int = 50
     elements: int = 64
+    large: int = 10_000
+    chunks: int = 100_000
     peers: tuple[str, ...] = (POOL, *NAMES)
 
     def docker_place(self) -> Place:

@@ -52,6 +52,7 @@ from bench_node_rows import (  # noqa: E402
 from bench_overhead_table import lines, table  # noqa: E402
 from bench_peers import NAMES, POOL  # noqa: E402
 from bench_rows import CannotRunError, Row, measure  # noqa: E402
+from bench_scale_rows import many_chunks, many_nodes, many_nodes_memory  # noqa: E402
 from bench_setup import Setup  # noqa: E402
 
 ROWS: dict[str, Callable[[Setup, Path], Row]] = {
@@ -68,10 +69,13 @@ ROWS: dict[str, Callable[[Setup, Path], Row]] = {
     "cellpose": cellpose,
     "slurm-array": slurm_array,
     "driver-memory": driver_memory,
+    "many-nodes": many_nodes,
+    "many-nodes-memory": many_nodes_memory,
+    "many-chunks": many_chunks,
 }
 QUICK: dict[str, Any] = {
     "nodes": 3, "chain": 5, "many": 12, "slow": 3, "megabytes": 8, "movie_megabytes": 8,
-    "frames": 4, "steps": 1000, "cellpose_frames": 2, "elements": 2,
+    "frames": 4, "steps": 1000, "cellpose_frames": 2, "elements": 2, "large": 20, "chunks": 20,
 }  # fmt: skip
 """Sizes that only show that a row still runs."""
 

@@ -10,7 +10,9 @@ readonly SLURM_MARK='# Written by scripts/services.sh; edits are lost at the nex
 readonly SLURM_STATE=/var/spool/cyto-slurm
 
 slurm_usable_nodes() { # prints how many nodes take jobs
-  timeout 20 sinfo -h -N -o '%T' 2>/dev/null | grep -c -E '^(idle|mixed|allocated|completing)' || true
+  # a node shows once for each of its partitions
+  timeout 20 sinfo -h -N -o '%N %T' 2>/dev/null | sort -u |
+    grep -c -E ' (idle|mixed|allocated|completing)' || true
 }
 
 slurm_ready() { [ "$(slurm_usable_nodes)" -ge "${1:-1}" ]; }

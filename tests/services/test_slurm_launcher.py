@@ -289,12 +289,13 @@ def test_slurms_time_limit(desk: Desk) -> None:
 
 
 def programs(folder: Path) -> list[int]:
-    """Find the programs of the jobs of a batch."""
-    return [
-        process.pid
+    """Find the programs of the jobs of a batch, without their forks."""
+    found = {
+        process.pid: process.ppid()
         for process in services.marked(os.environ[services.MARK])
         if "cyto.runners.batch" in " ".join(process.cmdline()) and str(folder) in process.cmdline()
-    ]
+    }
+    return [pid for pid, parent in found.items() if parent not in found]
 
 
 def test_a_job_that_is_lost_without_a_word(desk: Desk) -> None:

@@ -27,8 +27,14 @@ ROWS = [
     "cellpose",
     "slurm-array",
     "driver-memory",
+    "many-nodes",
+    "many-nodes-memory",
+    "many-chunks",
 ]
-HERE = ["bare-nodes", "chain", "independent", "bare-array", "repeated", "driver-memory"]
+HERE = [
+    *("bare-nodes", "chain", "independent", "bare-array", "repeated", "driver-memory"),
+    *("many-nodes", "many-nodes-memory", "many-chunks"),
+]
 """Rows that run on any Linux machine."""
 
 

@@ -125,7 +125,7 @@ def test_a_failed_chunk_stops_those_that_wait(lab, run):
     assert lab.ran() == ["frame0+1"]
 
 
-@pytest.mark.parametrize("damage", ["zeros", "gone", "torn mark", "table"])
+@pytest.mark.parametrize("damage", ["zeros", "gone", "torn mark", "table", "no table"])
 def test_a_chunk_that_a_crash_left_half_is_done_again(lab, run, movie, damage):
     (lab / "fail8").touch()
     run(2, jobs=1)
@@ -147,6 +147,8 @@ def spoil(folder, damage):
         (folder / "out/label.npy").unlink()
     elif damage == "table":
         (folder / "out/parts/2-4/dataframe.arrow").write_bytes(b"")
+    elif damage == "no table":  # the driver was killed when it had joined all tables
+        (folder / "out/parts/2-4/dataframe.arrow").unlink()
     else:
         (folder / "done/2-4.json").write_text("{")
 
