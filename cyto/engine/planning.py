@@ -170,8 +170,9 @@ def _load_tasks(
     config: PipelineConfig, placed: Mapping[str, Placement]
 ) -> tuple[dict[str, Loaded], list[Problem], list[Problem]]:
     tasks, problems, warnings = {}, [], []
+    roots: dict[str, tuple[str, ...]] = {}
     for node in config.tasks:
-        tasks[node], faults, odd = load_node(config, node, placed[node])
+        tasks[node], faults, odd = load_node(config, node, placed[node], roots)
         problems += faults
         warnings += odd
     return tasks, problems, warnings

@@ -52,9 +52,11 @@ class Loaded:
 
 
 def load_node(
-    config: PipelineConfig, name: str, placement: Placement
+    config: PipelineConfig, name: str, placement: Placement, roots: dict[str, tuple[str, ...]]
 ) -> tuple[Loaded, list[Problem], list[Problem]]:
     """Load the class of node *name* and check its parameters.
+
+    *roots* remembers where the code of each class lies, for the nodes that come after.
 
     Returns
     -------
@@ -65,7 +67,9 @@ def load_node(
     try:
         with _nothing_written():
             cls = load_task(task.module)
-        code = code_roots(task.module)
+        if task.module not in roots:
+            roots[task.module] = code_roots(task.module)
+        code = roots[task.module]
     except TaskInputError as error:
         return Loaded(), [config.problem(where, error.message, error.hint)], []
     except ModuleNotFoundError as error:

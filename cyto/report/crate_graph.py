@@ -7,12 +7,9 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from cyto.core.layout import digest_memory
 from cyto.engine.plan import plain_name
 from cyto.errors import CytoError
-from cyto.io.channels import channel_digest
 from cyto.report import crate_words as words
 from cyto.report.crate_files import (
     encoding_of,
@@ -194,6 +191,10 @@ def _compact(entity: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _channel_facts(channel: Channel) -> dict[str, str]:
+    import numpy as np
+
+    from cyto.io.channels import channel_digest
+
     shape = " × ".join(map(str, channel.shape))
     calibration = [
         f"{channel.pixel_size_um:g} µm per pixel" if channel.pixel_size_um else "",
