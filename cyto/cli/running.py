@@ -147,15 +147,23 @@ def take_up(layout: RunLayout, verbose: bool = False) -> tuple[Plan, RunReport]:
 def conclude(plan: Plan, report: RunReport, as_json: bool) -> None:
     """Print what a run that ended here has found, then make its page and its RO-Crate.
 
-    Both are made last, and what goes wrong with them changes nothing of how the run ended.
+    Both are made last, and what goes wrong with them changes nothing of how the run ended. A run
+    that found everything done keeps the page of the run that did it.
     """
     from cyto.core.layout import RunLayout
 
+    layout = RunLayout(report.output_dir, report.run_id)
     show(report, as_json)
+    if not (report.nothing_done and layout.report.exists()):
+        _make_page(layout, as_json)
+    keep_provenance(plan, report)
+
+
+def _make_page(layout: RunLayout, as_json: bool) -> None:
     try:
         from cyto.report.page import write_report
 
-        path = write_report(RunLayout(report.output_dir, report.run_id))
+        path = write_report(layout)
     except KeyboardInterrupt:
         click.echo("no report was made; 'cyto report' makes it", err=True)
     except Exception as error:  # noqa: BLE001 - the run itself is done
@@ -164,7 +172,6 @@ def conclude(plan: Plan, report: RunReport, as_json: bool) -> None:
         click.echo(f"warning: no report was made: {type(error).__name__}: {error}", err=True)
     else:
         click.echo(f"Report: {near(path)}", err=as_json)
-    keep_provenance(plan, report)
 
 
 def near(path: Path) -> str:

@@ -109,3 +109,8 @@ class RunReport:
         if self.stopped:
             return 130
         return 0 if all(report.outcome.ok for report in self.nodes.values()) else 1
+
+    @property
+    def nothing_done(self) -> bool:
+        """Whether every node had been done before."""
+        return all(report.outcome is Outcome.CACHED for report in self.nodes.values())
