@@ -198,11 +198,15 @@ def show(report: RunReport, as_json: bool) -> None:
 def keep_provenance(plan: Plan, report: RunReport) -> None:
     """Describe a run that ended in an RO-Crate; that it fails is a warning, as the run did not."""
     from cyto.core.layout import RunLayout
+    from cyto.engine.kept import crate_holds
 
+    layout = RunLayout(report.output_dir, report.run_id)
     try:
+        if report.nothing_done and crate_holds(layout):
+            return
         from cyto.report.crate import write_crate
 
-        write_crate(plan, RunLayout(report.output_dir, report.run_id))
+        write_crate(plan, layout)
     except Exception as error:  # noqa: BLE001 - results are there, whatever happens here
         why = f"{type(error).__name__}: {error}"
         click.echo(f"warning: the run's RO-Crate could not be written: {why}", err=True)

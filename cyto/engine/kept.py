@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -11,6 +12,8 @@ from cyto._typing import JSON
 from cyto._version import VERSION
 from cyto.core.layout import RunLayout
 from cyto.engine.plan import Plan
+
+_CRATES_RUN = re.compile(r'"name": "[^"]*, run ([0-9]+-[0-9]+-[0-9a-f]+)"')
 
 
 def made_from(plan: Plan) -> dict[str, JSON]:
@@ -58,3 +61,23 @@ def _files(plan: Plan) -> Iterator[tuple[Path, Path]]:
         if root.parent == folder:
             for path in sorted(root.rglob("*.py")) if root.is_dir() else [root]:
                 yield path, path.relative_to(folder)
+
+
+def crate_holds(layout: RunLayout) -> bool:
+    """Tell whether the crate that is there was made from the same files as this run.
+
+    Where this run found everything done, that crate says when and how it was.
+    """
+    try:
+        found = _CRATES_RUN.search(layout.crate.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError):
+        return False
+    if not found:
+        return False
+    former = RunLayout(layout.output_dir, found[1])
+    return former.workflow.is_dir() and _contents(former.workflow) == _contents(layout.workflow)
+
+
+def _contents(folder: Path) -> dict[str, bytes]:
+    files = (path for path in folder.rglob("*") if path.is_file())
+    return {str(path.relative_to(folder)): path.read_bytes() for path in files}

@@ -167,7 +167,12 @@ def test_a_run_that_is_stopped(lab, validate_crate, wait_for, nothing_left):
 
 def test_what_was_there_before_has_the_times_of_the_run_that_made_it(lab, call):
     assert call("run", lab.write(PIPELINE)).code == 0
+    crate = lab / "output/ro-crate-metadata.json"
+    written = crate.read_bytes()
     first = action(graph_of(lab / "output"), "scale")
+    assert call("run", lab.pipeline).code == 0
+    assert crate.read_bytes() == written, "it tells of the run that made everything"
+    crate.unlink()
     assert call("run", lab.pipeline).code == 0
     second = action(graph_of(lab / "output"), "scale")
     assert second["name"] == "scale: cached"
