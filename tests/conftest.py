@@ -98,6 +98,10 @@ class Project:
     def pipeline(self) -> Path:
         return self.folder / "pipeline.x.yaml"
 
+    @property
+    def program(self) -> Path:
+        return PROGRAM
+
     def write(self, text: str, name: str = "pipeline.x.yaml") -> Path:
         """Write a file; ``MODULE`` in it stands for the project's own module."""
         path = self.folder / name

@@ -31,6 +31,8 @@ def command(old: str, output: str | None, force: bool) -> int:
     from cyto.config.legacy.migration import default_name, migrate
 
     new = Path(output) if output else default_name(Path(old))
+    if new.resolve() == Path(old).resolve():
+        raise click.UsageError("the new file would take the place of the old one; name another")
     made = migrate(old, new)
     _check_parameters(old)
     _check_free(list(made.files), force)

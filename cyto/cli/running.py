@@ -153,7 +153,14 @@ def conclude(plan: Plan, report: RunReport, as_json: bool) -> None:
     from cyto.core.layout import RunLayout
 
     layout = RunLayout(report.output_dir, report.run_id)
-    show(report, as_json)
+    try:
+        show(report, as_json)
+        sys.stdout.flush()
+    except (OSError, UnicodeError, SystemExit) as error:
+        # the reader went away (rich leaves then), or the disk is full
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        why = "their reader went away" if isinstance(error, SystemExit) else error
+        click.echo(f"warning: the results could not be printed: {why}", err=True)
     if not (report.nothing_done and layout.report.exists()):
         _make_page(layout, as_json)
     keep_provenance(plan, report)

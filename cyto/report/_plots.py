@@ -69,14 +69,14 @@ def _latest_cells(found: Sequence[Table], tables: Tables) -> list[Table]:
 def _cells_over_time(cells: Sequence[Table]) -> Iterable[Plot]:
     groups: dict[str, list[Curve]] = {}
     for table in cells:
-        frames, alive = table.column("frame"), None
-        if table.has("alive"):
-            alive = table.column("alive") == 1
+        frames, alive, dead = table.column("frame"), None, None
+        if table.has("alive") and not np.isnan(fate := table.column("alive")).all():
+            alive, dead = fate == 1, fate == 0  # an empty field says that nobody knows
         name = _named(table.population, table.group)
         living = name if alive is None else f"{name}, alive"
         groups.setdefault(living, []).append(_count(table, frames, alive))
-        if alive is not None:
-            groups.setdefault(f"{name}, dead", []).append(_count(table, frames, ~alive))
+        if dead is not None:
+            groups.setdefault(f"{name}, dead", []).append(_count(table, frames, dead))
     if groups:
         yield _over_time("cells", "Cells over time", "cells per frame", groups)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -202,6 +203,11 @@ def _products(node: Node, end: Event, entry: Entry) -> Iterator[Product]:
 
 
 def _files(exported: Path) -> Iterator[Path]:
+    """Give the files of one exported result: a Parquet beside it, a network's for each frame."""
+    stem, _, number = exported.stem.rpartition("_")
+    if exported.suffix == ".adjlist" and number.isdigit():
+        yield from sorted(exported.parent.glob(f"{glob.escape(stem)}_*.adjlist"))
+        return
     beside = exported.with_suffix(".parquet")
     yield from (path for path in (exported, beside) if path.exists())
 

@@ -74,7 +74,7 @@ def migrate(old: str | Path, new: Path) -> Migration:
     comments = _placed(comments_of(read_text(expanded(old), "pipeline")), made.source)
     head = [f"# Made from {Path(old).name} by cyto migrate: the same results in the same files."]
     microscope = source.data.get("microscope")
-    head += [f"# microscope: {microscope}"] if isinstance(microscope, str) else []
+    head += [f"# microscope: {' '.join(microscope.split())}"] if isinstance(microscope, str) else []
     files = {
         new: pipeline_text(made.source.data, head, comments),
         companion(new): resources_text(made.source.data, companion(new).name),

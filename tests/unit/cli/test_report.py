@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import shlex
+import shutil
+import subprocess
+import sys
 
 import pytest
 
@@ -128,3 +132,16 @@ def test_a_dashboard_says_where_it_is(lab, call):
     assert ran.code == 0, ran.err
     assert "dashboard: http://127.0.0.1:" in ran.err
     assert (lab / "output/report.html").exists()
+
+
+@pytest.mark.parametrize("reader", ["full", "gone"])
+def test_what_cannot_be_printed_costs_the_print_alone(lab, reader):
+    run = f"{shlex.quote(sys.executable)} {shlex.quote(str(lab.program))} run {lab.pipeline.name}"
+    line = f"{run} >/dev/full" if reader == "full" else f"set -o pipefail; {run} | true"
+    shell = shutil.which("bash") or "bash"
+    done = subprocess.run(
+        [shell, "-c", line], cwd=lab.folder, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert (lab / "output/report.html").exists()
+    assert (lab / "output/ro-crate-metadata.json").exists()
