@@ -16,6 +16,7 @@ from typing import Any
 from chaos_project import MARK, Project, is_split
 
 GONE_WITHIN_S = 10.0
+_OF_ONE_RUN = {"report.html", "ro-crate-metadata.json"}
 _STAMP = ".exported.json"
 
 
@@ -104,7 +105,7 @@ def files_for_people(project: Project, *, hidden: bool) -> dict[str, str]:
     for path in _walk(project.output):
         name = str(path.relative_to(project.output))
         log_of_chunks = path.suffix == ".log" and is_split(path.stem)
-        if path.name == _STAMP or log_of_chunks:
+        if path.name == _STAMP or name in _OF_ONE_RUN or log_of_chunks:
             found[name] = ""  # differs by nature: times; what the run printed that did the rest
         elif hidden or not path.name.startswith("."):
             found[name] = digest(path)
