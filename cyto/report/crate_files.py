@@ -102,6 +102,7 @@ def show_workflow(layout: RunLayout, pipeline: Path) -> dict[str, Path]:
     kept, shown = layout.workflow, layout.crate_workflow
     found = {str(p.relative_to(kept)): p for p in sorted(kept.rglob("*")) if p.is_file()}
     if pipeline.parent != shown:
+        _leave_users_files(shown, found)
         _forget(shown, found)
         for name, path in found.items():
             _copy(path, shown / name)
@@ -115,11 +116,32 @@ def _copy(path: Path, target: Path) -> None:
     part.replace(target)
 
 
+def _leave_users_files(shown: Path, found: Mapping[str, Path]) -> None:
+    """Make sure that no copy takes the place of a file that pyCyto did not write.
+
+    Raises
+    ------
+    FileExistsError
+        One would; names it.
+    """
+    ours = _copied(shown)
+    for name, path in found.items():
+        there = shown / name
+        if name not in ours and there.exists() and there.read_bytes() != path.read_bytes():
+            raise FileExistsError(
+                f"{there} is not a copy that pyCyto made; move it, or choose another output folder"
+            )
+
+
+def _copied(shown: Path) -> list[str]:
+    before = shown / ".copies"
+    return before.read_text(encoding="utf-8").split("\0") if before.exists() else []
+
+
 def _forget(shown: Path, found: Mapping[str, Path]) -> None:
     """Remove copies of an earlier run that this one has no use for, and nothing else."""
     before = shown / ".copies"
-    names = before.read_text(encoding="utf-8").split("\0") if before.exists() else []
-    for name in names:
+    for name in _copied(shown):
         if name and name not in found and ".." not in Path(name).parts:
             (shown / name).unlink(missing_ok=True)
     shown.mkdir(parents=True, exist_ok=True)

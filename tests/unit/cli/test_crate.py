@@ -270,3 +270,13 @@ def test_the_copies_are_what_was_run(lab, call):
     assert call("run", pipeline).code == 0
     assert not (copies / "pipeline-resources.x.yaml").exists(), "it belonged to the run before"
     assert (copies / "notes.txt").read_text() == "mine"
+
+
+def test_a_users_own_file_is_never_replaced(lab, call):
+    own = lab / "output/workflow/pipeline.x.yaml"
+    own.parent.mkdir(parents=True)
+    own.write_text("mine")
+    ran = call("run", lab.write(PIPELINE))
+    assert ran.code == 0
+    assert own.read_text() == "mine"
+    assert "is not a copy that pyCyto made" in ran.err
