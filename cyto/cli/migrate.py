@@ -53,7 +53,7 @@ def _check_parameters(old: str) -> None:
     from cyto.engine.tasks import load_node
 
     config = load_pipeline(old)
-    problems = [p for node in config.tasks for p in load_node(config, node, Placement(), {})[1]]
+    problems = [p for node in config.tasks for p in load_node(config, node, Placement())[1]]
     if problems:
         raise ConfigError(config.source.ordered(list(dict.fromkeys(problems))))
 

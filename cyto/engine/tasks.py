@@ -52,7 +52,10 @@ class Loaded:
 
 
 def load_node(
-    config: PipelineConfig, name: str, placement: Placement, roots: dict[str, tuple[str, ...]]
+    config: PipelineConfig,
+    name: str,
+    placement: Placement,
+    roots: dict[str, tuple[str, ...]] | None = None,
 ) -> tuple[Loaded, list[Problem], list[Problem]]:
     """Load the class of node *name* and check its parameters.
 
@@ -67,9 +70,10 @@ def load_node(
     try:
         with _nothing_written():
             cls = load_task(task.module)
-        if task.module not in roots:
-            roots[task.module] = code_roots(task.module)
-        code = roots[task.module]
+        known = {} if roots is None else roots
+        if task.module not in known:
+            known[task.module] = code_roots(task.module)
+        code = known[task.module]
     except TaskInputError as error:
         return Loaded(), [config.problem(where, error.message, error.hint)], []
     except ModuleNotFoundError as error:
