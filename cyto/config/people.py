@@ -55,5 +55,5 @@ AnyAuthor = Annotated[
 ]
 Authors = Annotated[
     tuple[AnyAuthor, ...],
-    Field(strict=False, examples=[[{"name": "Ada Lovelace", "orcid": "0000-0002-1825-0097"}]]),
+    Field(strict=False, examples=[[{"name": "Second Author", "orcid": "0000-0002-1825-0097"}]]),
 ]

@@ -14,8 +14,8 @@ import pytest
 PIPELINE = """
 description: A movie, and a brighter one.
 authors:
-  - Ada Lovelace
-  - {name: Josiah Carberry, orcid: 0000-0002-1825-0097, affiliation: Brown University}
+  - Second Author
+  - {name: First Author, orcid: 0000-0002-1825-0097, affiliation: Your Institute}
 license: CC-BY-4.0
 channels: {tcell: movie.tif}
 tasks:
@@ -66,11 +66,11 @@ def test_a_run_that_is_done(lab, call, validate_crate):
     assert root["license"] == {"@id": "https://spdx.org/licenses/CC-BY-4.0"}
     assert root["description"] == "A movie, and a brighter one."
     assert [graph[ref]["name"] for ref in refs(root["author"])] == [
-        "Ada Lovelace",
-        "Josiah Carberry",
+        "Second Author",
+        "First Author",
     ]
     person = graph["https://orcid.org/0000-0002-1825-0097"]
-    assert graph[refs(person["affiliation"])[0]]["name"] == "Brown University"
+    assert graph[refs(person["affiliation"])[0]]["name"] == "Your Institute"
     assert run["actionStatus"] == DONE
     assert run["description"] == "cyto run pipeline.x.yaml --set tasks.again.params.factor=4"
     assert run["startTime"] < action(graph, "scale")["startTime"] < run["endTime"]

@@ -12,15 +12,15 @@ TASKS = "\ntasks: {a: {module: m.A}}\n"
 
 def test_authors_and_license(write):
     text = """authors:
-      - Ada Lovelace
-      - {name: Josiah Carberry, orcid: 0000-0002-1825-0097, affiliation: Brown University}
+      - Second Author
+      - {name: First Author, orcid: 0000-0002-1825-0097, affiliation: Your Institute}
       - {name: Ten, orcid: "https://orcid.org/0000-0002-1694-233X"}
 license: CC-BY-4.0
 """
     config = load_pipeline(write(text + TASKS).path)
     assert [(a.name, a.orcid, a.affiliation) for a in config.authors] == [
-        ("Ada Lovelace", None, None),
-        ("Josiah Carberry", "https://orcid.org/0000-0002-1825-0097", "Brown University"),
+        ("Second Author", None, None),
+        ("First Author", "https://orcid.org/0000-0002-1825-0097", "Your Institute"),
         ("Ten", "https://orcid.org/0000-0002-1694-233X", None),
     ]
     assert config.model.license == "CC-BY-4.0"
