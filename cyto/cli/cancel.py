@@ -21,24 +21,25 @@ _PATIENCE_S = 120.0
 def command(run: str) -> int:
     """Stop a run from any shell: its processes, containers and Slurm jobs; results stay."""
     from cyto.engine import runs
+    from cyto.engine.lock import is_driven
+    from cyto.engine.view import read_view
 
     layout = runs.find_run(run)
-    state = runs.read_run(layout)
-    if state.finished is not None:
+    view = read_view(layout)
+    if view.finished:
         click.echo(f"run {layout.run_id} has ended already")
         return 0
-    if not state.driven:
+    if not view.driven:
         count = runs.cancel_lost(layout)
         click.echo(f"run {layout.run_id} had lost its driver; {count} submissions were cancelled")
         return 0
     runs.ask_to_stop(layout)
     end = time.monotonic() + _PATIENCE_S
-    while time.monotonic() < end:
-        state = runs.read_run(layout)
-        if state.state != "running":
-            word = "was stopped" if state.state == "stopped" else f"is {state.state}"
-            click.echo(f"run {layout.run_id} {word}")
-            return 0
+    while is_driven(layout):
+        if time.monotonic() > end:
+            click.echo(f"run {layout.run_id} was asked to stop and has not done so yet", err=True)
+            return 1
         time.sleep(0.2)
-    click.echo(f"run {layout.run_id} was asked to stop and has not done so yet", err=True)
-    return 1
+    state = read_view(layout).state
+    click.echo(f"run {layout.run_id} {'was stopped' if state == 'stopped' else f'is {state}'}")
+    return 0

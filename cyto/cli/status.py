@@ -9,7 +9,7 @@ import click
 from cyto.cli.options import json_option, run_argument
 
 if TYPE_CHECKING:
-    from cyto.engine.runs import NodeState, RunState
+    from cyto.engine.view import NodeView, RunView
 
 _EPILOG = """\b
 Examples:
@@ -28,41 +28,52 @@ _CODES = {"running": 0, "done": 0, "failed": 1, "lost": 3, "stopped": 130}
 @json_option
 def command(run: str, as_json: bool) -> int:
     """Show how far a run is, on this machine or on the cluster."""
-    from cyto.engine.runs import find_run, read_run
+    from cyto.engine.runs import find_run
+    from cyto.engine.view import read_view
 
-    state = read_run(find_run(run))
+    view = read_view(find_run(run))
     if as_json:
         import json
 
-        nodes = {name: vars(node) for name, node in state.nodes.items()}
-        facts = {"run": state.layout.run_id, "output_dir": str(state.layout.output_dir)}
-        click.echo(json.dumps({**facts, "state": state.state, "nodes": nodes}, indent=2))
+        facts = {"run": view.layout.run_id, "output_dir": str(view.layout.output_dir)}
+        nodes = {name: _facts(node) for name, node in view.nodes.items()}
+        click.echo(json.dumps({**facts, "state": view.state, "nodes": nodes}, indent=2))
     else:
-        _print(state)
-    return _CODES[state.state]
+        _print(view)
+    return _CODES[view.state]
 
 
-def _print(state: RunState) -> None:
+def _facts(node: NodeView) -> dict[str, object]:
+    counts = {"done": node.done, "total": node.total}
+    return {"state": node.state, **counts, "jobs": node.jobs, "text": _text(node)}
+
+
+def _text(node: NodeView) -> str:
+    """Say what a node waits for, or how it ended."""
+    return str(node.end.get("message", "")) or node.text
+
+
+def _print(view: RunView) -> None:
     from rich.console import Console
     from rich.table import Table
 
     console = Console()
-    host, pid = state.started["host"], state.started["pid"]
+    host, pid = view.started["host"], view.started["pid"]
     words = {
         "running": f"is running (pid {pid} on {host})",
         "lost": f"has lost its driver (pid {pid} on {host}); 'cyto wait' goes on with it",
         "done": "is done",
         "failed": "has ended, with failures",
         "stopped": "was stopped",
-    }[state.state]
-    console.print(f"run {state.layout.run_id} {words}", highlight=False, soft_wrap=True)
+    }[view.state]
+    console.print(f"run {view.layout.run_id} {words}", highlight=False, soft_wrap=True)
     table = Table(pad_edge=False)
     for title in ("node", "state", "chunks", "jobs", ""):
         table.add_column(title, overflow="fold")
-    for name, node in state.nodes.items():
-        table.add_row(name, node.state, _chunks(node), " ".join(node.jobs), node.text)
+    for name, node in view.nodes.items():
+        table.add_row(name, node.state, _chunks(node), " ".join(node.jobs), _text(node))
     console.print(table)
 
 
-def _chunks(node: NodeState) -> str:
+def _chunks(node: NodeView) -> str:
     return f"{node.done}/{node.total}" if node.total else ""

@@ -8,8 +8,10 @@ from pathlib import Path
 
 from cyto.core.layout import RunLayout
 from cyto.engine.history import run_layouts
+from cyto.engine.lock import is_driven
+from cyto.engine.outcomes import ending
 from cyto.engine.record import Event, read_event
-from cyto.engine.runs import is_driven, remembered_layouts
+from cyto.engine.runs import remembered_layouts
 
 _END = 4096  # the last event of a record is short
 
@@ -77,10 +79,10 @@ def _line(layout: RunLayout) -> RunLine | None:
 
 def _state(layout: RunLayout, last: Event | None) -> str:
     if last is not None:
-        return {0: "done", 130: "stopped"}.get(last["exit_code"], "failed")
-    newest = max((p.parent.name for p in layout.runs.glob("*/events.jsonl")), default="")
+        return ending(last["exit_code"])
     # one run at a time works in a folder: the lock is that of the newest
-    return "running" if newest == layout.run_id and is_driven(layout) else "lost"
+    newest = next(iter(run_layouts(layout.output_dir)), None)
+    return "running" if newest == layout and is_driven(layout) else "lost"
 
 
 def _ends(record: Path) -> tuple[Event, Event | None] | None:

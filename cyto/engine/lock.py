@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 from typing import IO
 
+from cyto.core.layout import RunLayout
 from cyto.errors import RunLockedError, UnavailableError
 
 _LOOKS = 25
@@ -83,3 +84,13 @@ def _read(text: str) -> str:
         return f"pid {data['pid']} on host {data['host']}, since {data['since']}"
     except (ValueError, KeyError, TypeError):
         return "it has not said which"
+
+
+def is_driven(layout: RunLayout) -> bool:
+    """Tell whether a driver, on any host that shares the files, works in the output folder."""
+    try:
+        with open(layout.lock, "a", encoding="utf-8") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return False
+    except OSError:
+        return layout.lock.exists()

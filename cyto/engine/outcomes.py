@@ -26,6 +26,11 @@ class Outcome(str, Enum):
         return self in {Outcome.SUCCEEDED, Outcome.CACHED}
 
 
+def ending(exit_code: int) -> str:
+    """Say in a word how a run ended: ``done``, ``failed`` or ``stopped``."""
+    return {0: "done", 130: "stopped"}.get(exit_code, "failed")
+
+
 @dataclass(frozen=True, kw_only=True)
 class Finding:
     """One exported result, in words.

@@ -2,76 +2,22 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 from cyto.core.layout import RunLayout, cache_folder
 from cyto.engine.claims import Claims, withdraw
+from cyto.engine.history import run_layouts
+from cyto.engine.lock import is_driven
 from cyto.engine.outcomes import Finding, NodeReport, Outcome, RunReport
 from cyto.engine.record import Event, RunRecord, read_event, read_events
+from cyto.engine.view import read_view
 from cyto.errors import UnavailableError
 
 _PAUSE_S = 0.2
-
-
-@dataclass(kw_only=True)
-class NodeState:
-    """What the record says of a node so far.
-
-    Parameters
-    ----------
-    state
-        ``waiting``, ``running``, ``submitted``, or its outcome.
-    done, total
-        Chunks; 0 where it runs as a whole.
-    jobs
-        Slurm's numbers.
-    text
-        What it waits for, or why it failed.
-    """
-
-    state: str = "waiting"
-    done: int = 0
-    total: int = 0
-    jobs: list[str] = field(default_factory=list)
-    text: str = ""
-
-
-@dataclass(kw_only=True)
-class RunState:
-    """What the record says of a run so far.
-
-    Parameters
-    ----------
-    layout
-        Its files.
-    started
-        The event that began it.
-    nodes
-        By name.
-    finished
-        The event that ended it; ``None`` while it goes on, or when its driver was lost.
-    driven
-        Whether a driver works in its folder.
-    """
-
-    layout: RunLayout
-    started: Event
-    nodes: dict[str, NodeState]
-    finished: Event | None
-    driven: bool
-
-    @property
-    def state(self) -> str:
-        """``running``, ``lost``, ``done``, ``failed`` or ``stopped``."""
-        if self.finished is None:
-            return "running" if self.driven else "lost"
-        return {0: "done", 130: "stopped"}.get(self.finished["exit_code"], "failed")
 
 
 def remember_run(layout: RunLayout, pipeline: Path) -> None:
@@ -101,10 +47,10 @@ def find_run(named: str) -> RunLayout:
     """
     folder = Path(named).absolute()
     if (folder / ".cyto").is_dir():
-        runs = sorted(p.parent.name for p in (folder / ".cyto" / "runs").glob("*/events.jsonl"))
-        if not runs:
+        newest = next(iter(run_layouts(folder)), None)
+        if newest is None:
             raise UnavailableError(f"nothing has run yet in {folder}")
-        return RunLayout(folder, runs[-1])
+        return newest
     for line in _remembered():
         if line.get("run") == named:
             layout = RunLayout(Path(line["output_dir"]), named)
@@ -136,63 +82,6 @@ def _remembered() -> Iterator[dict[str, Any]]:
         known = read_event(line)
         if known is not None:
             yield known
-
-
-def is_driven(layout: RunLayout) -> bool:
-    """Tell whether a driver, on any host that shares the files, works in the output folder."""
-    try:
-        with open(layout.lock, "a", encoding="utf-8") as file:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return False
-    except OSError:
-        return layout.lock.exists()
-
-
-def read_run(layout: RunLayout) -> RunState:
-    """Read what a run's record says so far.
-
-    Raises
-    ------
-    UnavailableError
-        The record does not begin as one.
-    """
-    driven = is_driven(layout)
-    events = list(read_events(layout.record))
-    if not events or events[0]["event"] != "run_started":
-        raise UnavailableError(f"{layout.record} does not say how the run began")
-    nodes = {name: NodeState() for name in events[0]["nodes"]}
-    finished = None
-    for event in events:
-        if event["event"] == "run_finished":
-            finished = event
-        _note(event, nodes)
-    return RunState(layout=layout, started=events[0], nodes=nodes, finished=finished, driven=driven)
-
-
-def _note(event: Event, nodes: Mapping[str, NodeState]) -> None:
-    kind, node = event["event"], nodes.get(event.get("node", ""))
-    if kind == "submitted":
-        for name in event["nodes"]:
-            nodes[name].state = "submitted"
-            nodes[name].jobs.append(event["job"])
-            if len(event["nodes"]) == 1 and event["requests"] > 1:
-                nodes[name].total = nodes[name].total or event["requests"]
-    elif kind == "waiting":
-        for each in nodes.values():
-            if event["job"] in each.jobs:
-                each.text = event["text"]
-    elif node is None:
-        return
-    elif kind in {"node_started", "node_split"}:
-        node.state, node.total = "running", event.get("chunks", 0)
-        node.done = node.total - event.get("left", node.total)
-    elif kind == "adopted":
-        node.state = "submitted"
-        node.jobs.append(event["job"])
-    elif kind == "chunk_finished":
-        node.done += not event["reason"]
-    elif kind == "node_finished":
-        node.state, node.text = event["outcome"], event["message"]
 
 
 def follow_events(layout: RunLayout, listener: Callable[[Event], None]) -> bool:
@@ -268,12 +157,12 @@ def cancel_lost(layout: RunLayout) -> int:
     UnavailableError
         The cluster does not answer.
     """
-    state, claims = read_run(layout), Claims(layout.submissions)
+    view, claims = read_view(layout), Claims(layout.submissions)
     count = sum(withdraw(folder) for folder in claims.folders())
     claims.clear()
     record = RunRecord(layout.record)
-    for name, node in state.nodes.items():
-        if node.state in {"waiting", "running", "submitted"}:
+    for name, node in view.nodes.items():
+        if not node.end:
             report = NodeReport(node=name, outcome=Outcome.CANCELLED, message="was cancelled")
             record.write("node_finished", **report.as_event())
     record.write("run_finished", exit_code=130, stopped=True, wall_s=0.0)

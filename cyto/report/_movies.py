@@ -14,9 +14,9 @@ from PIL import Image
 
 from cyto.core.movie import let_go
 from cyto.core.request import Ref
+from cyto.engine.view import NodeView, RunView
 from cyto.report.details import Details
 from cyto.report.folding import sources
-from cyto.report.view import NodeView, RunView
 from cyto.runners import exchange
 
 _BUDGET_BYTES = 5_500_000

@@ -12,9 +12,9 @@ from typing import Any
 
 from cyto.core.layout import RunLayout
 from cyto.engine.record import Event
+from cyto.engine.view import RunView
 from cyto.errors import UnavailableError
 from cyto.report.page import Page
-from cyto.report.view import RunView
 
 _PAUSE_S = 0.4
 _RESULTS_PAUSE_S = 3.0

@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from cyto.engine.view import NodeView, RunView, Span
 from cyto.report.details import Details
 from cyto.report.folding import fold
 from cyto.report.layering import draw
-from cyto.report.view import NodeView, RunView, Span
 
 _SPANS = 300
 """Stretches of work drawn for one node; more cannot be told apart."""

@@ -10,8 +10,8 @@ from urllib.parse import quote
 from cyto.core.layout import JobLayout
 from cyto.core.units import format_memory
 from cyto.engine.store import Entry, Store
+from cyto.engine.view import NodeView, RunView
 from cyto.report.folding import sources
-from cyto.report.view import NodeView, RunView
 
 _LOG_BYTES, _FAILED_LOG_BYTES = 4_000, 24_000
 _COMMAND_CHARS = 12_000

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from cyto.report.view import NodeView, RunView
+from cyto.engine.view import NodeView, RunView
 
 _MANY = 60
 """More boxes than a reader can tell apart; then those that do the same are drawn as one."""

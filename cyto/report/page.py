@@ -13,11 +13,11 @@ from typing import Any
 
 from cyto.core.layout import RunLayout
 from cyto.engine.store import Store
+from cyto.engine.view import NodeView, RunView, read_view
 from cyto.report.data import environments_part, graph_part, node_part, run_part
 from cyto.report.details import Details
 from cyto.report.document import document
 from cyto.report.tables import Tables
-from cyto.report.view import NodeView, RunView, read_view
 
 _NAMED = 5
 

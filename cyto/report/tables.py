@@ -8,9 +8,9 @@ from typing import Any
 
 from cyto.core.request import Ref
 from cyto.engine.store import Entry
+from cyto.engine.view import NodeView, RunView
 from cyto.report.details import Details
 from cyto.report.folding import sources
-from cyto.report.view import NodeView, RunView
 
 _KINDS = {"halffloat": "f2", "float": "f4", "double": "f8"}
 _ROWS = 5_000_000

@@ -97,6 +97,11 @@ def test_one_job_at_a_time_needs_one_worker(lab, run):
     assert len(lab.pids()) == 1
 
 
+def test_no_more_chunks_at_once_than_max_parallel(lab, run):
+    run(1, limit=1, pause=0.02)
+    assert len(lab.pids()) == 1
+
+
 def test_the_log_holds_what_every_chunk_printed(lab, run):
     run(4)
     log = (lab / "output/logs/frame.log").read_text()

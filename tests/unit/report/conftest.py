@@ -15,8 +15,8 @@ from cyto.core.layout import RunLayout
 from cyto.core.request import Ref
 from cyto.engine.record import RunRecord
 from cyto.engine.store import Entry, Store
+from cyto.engine.view import RunView, read_view
 from cyto.report.details import Details
-from cyto.report.view import RunView, read_view
 from cyto.runners import exchange
 
 NOTHING = {"cpus": None, "memory_bytes": None, "gpus": 0, "walltime_s": None}

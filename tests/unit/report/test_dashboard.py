@@ -13,11 +13,11 @@ import pytest
 from cyto.core.layout import RunLayout
 from cyto.engine.manager import TaskManager
 from cyto.engine.planning import make_plan
+from cyto.engine.view import read_view
 from cyto.errors import UnavailableError
 from cyto.report import dashboard
 from cyto.report.dashboard import Dashboard
 from cyto.report.page import Page
-from cyto.report.view import read_view
 
 pytest.importorskip("tornado")
 

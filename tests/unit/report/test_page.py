@@ -8,9 +8,9 @@ from cyto.core.layout import RunLayout
 from cyto.engine.manager import TaskManager
 from cyto.engine.planning import make_plan
 from cyto.engine.runs import find_run
+from cyto.engine.view import read_view
 from cyto.report.data import asked_command
 from cyto.report.page import Page, write_report
-from cyto.report.view import read_view
 
 TASKS = '''
 import numpy as np

@@ -8,8 +8,8 @@ import shutil
 import pytest
 
 from cyto.core.layout import RunLayout
+from cyto.engine.view import read_view
 from cyto.errors import UnavailableError
-from cyto.report.view import read_view
 
 
 def begun(node, attempt=0, **more):

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from cyto.core.layout import RunLayout
+from cyto.engine.lock import is_driven
+from cyto.engine.outcomes import ending
 from cyto.engine.plan import plain_name
 from cyto.engine.record import Event, read_events
-from cyto.engine.runs import is_driven
 from cyto.errors import UnavailableError
 
 
@@ -126,7 +127,7 @@ class RunView:
         """``running``, ``lost``, ``done``, ``failed`` or ``stopped``."""
         if not self.finished:
             return "running" if self.driven else "lost"
-        return {0: "done", 130: "stopped"}.get(self.finished["exit_code"], "failed")
+        return ending(self.finished["exit_code"])
 
     def moved(self, path: str) -> Path:
         """Give the place where a path of the output folder is now: the folder may have moved."""
