@@ -68,7 +68,9 @@ class Results:
             "host": _HOST,
         }
         outputs = {k: ref for k, ref in result.outputs.items() if k not in CONTEXT_KEYS}
-        entry = Entry(key=job.key, outputs=outputs, context={**given.context, **told}, facts=facts)
+        known = {**given.context, **told}
+        context = {name: value for name, value in known.items() if value is not None}
+        entry = Entry(key=job.key, outputs=outputs, context=context, facts=facts)
         entry = self._store.publish(job.key, out, entry, again=job.fresh)
         return self._succeeded(node, entry, Outcome.SUCCEEDED)
 

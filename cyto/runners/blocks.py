@@ -90,7 +90,7 @@ def run_in_blocks(
         stop = min(start + (count or length), last)
         given = {key: movie[start:stop] for key, movie in movies.items()}
         for key, value in call({**data, **given, "frame_offset": offset + start}).items():
-            if value is None:
+            if exchange.says_nothing(key, value, refs):
                 continue
             if kinds.get(key) == "dataframe":
                 tables.setdefault(key, []).append(value)

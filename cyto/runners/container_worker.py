@@ -143,7 +143,7 @@ def _execute(request: TaskRequest) -> dict[str, Ref]:
             value, ports[key].kind if key in ports else exchange.infer_kind(key, value), out, key
         )
         for key, value in values.items()
-        if value is not None
+        if not exchange.says_nothing(key, value, request.inputs)
     }
 
 

@@ -104,6 +104,14 @@ def load(ref: Ref, *, writable: bool = False) -> Any:
     return network_from_json(value) if ref.kind == "network" else value
 
 
+def says_nothing(key: str, value: Any, refs: Mapping[str, Ref]) -> bool:
+    """Tell whether a task left *key* out; ``None`` for a value that came in takes that value back.
+
+    So a task that changes the pixels can say that their size is not known any more.
+    """
+    return value is None and (key not in refs or refs[key].kind != "value")
+
+
 def as_travelled(value: Any, kind: str) -> Any:
     """Give an array as a worker's reader gets it: (T, Y, X), and labels unsigned."""
     if kind not in {"image", "label"} or not hasattr(value, "ndim"):

@@ -515,3 +515,26 @@ def test_what_a_module_imports_from_beside_it_counts_as_its_code(lab, run, forge
     (lab / f"{helper}.py").write_text("FACTOR = 30")
     assert outcomes(run(text)) == {"a": "succeeded"}
     assert not (lab / "__pycache__").exists()
+
+
+@pytest.mark.parametrize(("step_y", "expected"), [(2, 1.3), (3, None)])
+def test_a_task_may_take_back_what_is_known_of_the_pixels(lab, run, step_y, expected):
+    report = run(
+        f"""
+pixel_size_um: 0.65
+channels: {{tcell: movie.tif}}
+tasks:
+  fewer:
+    module: cyto.preprocessing.subsampling.Subsampling
+    params: {{step_y: {step_y}, step_x: 2}}
+  mark: {{module: MODULE.Mark, inputs: {{image: fewer}}}}
+  table: {{module: MODULE.Table, inputs: {{label: mark}}}}
+"""
+    )
+    assert report.exit_code == 0, report.nodes
+    table = loaded(lab, "table")["dataframe"]
+    assert (
+        table["pixel_size_um"].isna().all()
+        if expected is None
+        else (table["pixel_size_um"] == expected).all()
+    )
