@@ -158,6 +158,8 @@ class Plan:
         What is odd and does not hinder.
     description, authors, license
         What the pipeline says of itself; each author with ``name``, ``orcid``, ``affiliation``.
+    base
+        What relative paths in the pipeline are relative to; ``None``: its folder.
     tables
         Further files that it was made from: the CSV with the samples.
     """
@@ -176,4 +178,5 @@ class Plan:
     description: str = ""
     authors: tuple[Mapping[str, JSON], ...] = ()
     license: str | None = None
+    base: Path | None = None
     tables: tuple[Path, ...] = ()

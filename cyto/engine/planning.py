@@ -112,6 +112,7 @@ def make_plan(
         description=config.model.description,
         authors=tuple(author.model_dump() for author in config.authors),
         license=config.model.license,
+        base=config.source.base,
         tables=tuple(table for table in [samples_file(config)] if table is not None),
     )
 

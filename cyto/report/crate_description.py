@@ -242,7 +242,7 @@ class Description:
         said = {
             "pipeline": plan.pipeline.name,
             "resources": plan.resources.name if plan.resources else None,
-            "base": str(asked.get("base") or plan.pipeline.parent),
+            "base": str(plan.base or plan.pipeline.parent),
             "profile": plan.profile,
             "overrides": [
                 anchored(text, bool(plan.samples)) for text in asked.get("overrides", ())

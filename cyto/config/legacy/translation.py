@@ -45,12 +45,15 @@ class Translated:
     notes: tuple[Problem, ...] = ()
 
 
-def from_here(path: str) -> str:
-    """Make a path absolute: relative to the current folder, as the old program took it."""
-    return str(Path.cwd() / expanded(path))
+def start_of(source: Source) -> Path:
+    """Give what relative paths are relative to: the current folder, as the old program took it.
+
+    Of a copy that is run again it is the folder in which the original was run.
+    """
+    return source.base or Path.cwd()
 
 
-def translate(source: Source, resolve: Resolve = from_here) -> Translated:
+def translate(source: Source, resolve: Resolve | None = None) -> Translated:
     """Translate a stage-based file.
 
     Parameters
@@ -58,15 +61,16 @@ def translate(source: Source, resolve: Resolve = from_here) -> Translated:
     source
         The file, as read.
     resolve
-        What becomes of paths.
+        What becomes of paths; ``None`` makes them absolute.
 
     Raises
     ------
     ConfigError
         All that is wrong with it, with line, column and step, and the nearest valid name.
     """
-    old = StepSource(source.file, source.data, source.marks)
-    work = _Translation(old, resolve)
+    start = start_of(source)
+    old = StepSource(source.file, source.data, source.marks, base=start)
+    work = _Translation(old, resolve or (lambda path: str(start / expanded(path))))
 
     def follow(_: Source) -> list[Problem]:
         return work.problems()
@@ -85,10 +89,13 @@ def missing_images(source: Source) -> list[Problem]:
     problems = []
     for name, value in written.items() if isinstance(written, dict) else ():
         path = value.get("path") if isinstance(value, dict) else value
-        if isinstance(path, str) and path and "\0" not in path and not _is_there(from_here(path)):
+        if not isinstance(path, str) or not path or "\0" in path:
+            continue
+        full = str(start_of(source) / expanded(path))
+        if not _is_there(full):
             where = ("channels", name, "path") if isinstance(value, dict) else ("channels", name)
             hint = "relative paths are relative to the folder that cyto is called in"
-            problems.append(source.problem(where, f"nothing is at {from_here(path)}", hint))
+            problems.append(source.problem(where, f"nothing is at {full}", hint))
     return problems
 
 
@@ -146,7 +153,12 @@ class _Translation:
                 self.origins[key,] = ("spacing" if key == "pixel_size_um" else key,)
         marks = dict(self._marks())
         made = TranslatedSource(
-            self.old.file, data, marks, old=self.old, origins=dict(self.origins)
+            self.old.file,
+            data,
+            marks,
+            base=self.old.base,
+            old=self.old,
+            origins=dict(self.origins),
         )
         notes = [*notes_on(self.old, model, self.uses), *self.overwritten]
         return Translated(source=made, notes=tuple(self.old.ordered(notes)))
@@ -186,7 +198,7 @@ class _Translation:
             params[key] = value.upper() if isinstance(value, str) else value
         for key in kind.files:
             value = params.get(key)
-            if isinstance(value, str) and Path(from_here(value)).exists():
+            if isinstance(value, str) and (start_of(self.old) / expanded(value)).exists():
                 params[key] = self.resolve(value)
         if step.stage == "label_to_sparse":
             params["channel"] = use.channels[0]

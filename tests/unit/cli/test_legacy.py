@@ -173,3 +173,14 @@ def test_a_range_outside_of_the_image(old, call) -> None:
 def test_help_names_it(call) -> None:
     assert "migrate" in call("--help").out
     assert "stage-based" in call("migrate", "--help").out
+
+
+def test_runs_again_from_its_crate_in_another_folder(old, call, monkeypatch) -> None:
+    assert call("run", "pipelines/old.yaml").code == 0
+    elsewhere = old / "elsewhere"
+    elsewhere.mkdir()
+    monkeypatch.chdir(elsewhere)
+    answer = call("rerun", "../out")
+    assert answer.code == 0, answer.err
+    assert "all 1 files are the same as in the recorded run" in answer.err
+    assert (elsewhere / "rerun/preprocessing/GammaCorrection/A.tif").exists()
