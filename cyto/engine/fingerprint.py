@@ -69,13 +69,6 @@ def parts_key(parts: Mapping[str, JSON]) -> str:
     return xxhash.xxh3_128_hexdigest(json.dumps(parts, sort_keys=True).encode())
 
 
-def node_key(
-    node: Node, inputs: Mapping[str, str], environment: str, files: Mapping[str, str]
-) -> str:
-    """Name a node's result by everything that it depends on; see `node_parts`."""
-    return parts_key(node_parts(node, inputs, environment, files))
-
-
 def code_digest(task: str, code: tuple[str, ...] = ()) -> str:
     """Hash the source of a task and of what it imports from its own package.
 

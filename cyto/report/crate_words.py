@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-CRATE = "https://w3id.org/ro/crate/1.1"
 CONTEXT = "https://w3id.org/ro/terms/workflow-run/context"
 TERMS = "https://w3id.org/ro/terms/workflow-run#"
 PROFILES = {

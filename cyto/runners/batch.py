@@ -22,7 +22,6 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from cyto.core.layout import BatchLayout, JobLayout
 from cyto.core.request import TaskRequest, TaskResult
@@ -223,8 +222,3 @@ def _settled(request: TaskRequest, message: str, reason: str = "lost") -> TaskRe
     result = TaskResult(reason=reason, message=message)
     write_whole(JobLayout(Path(request.folder)).result, result.to_json())
     return result
-
-
-def result_of(line: Mapping[str, Any]) -> TaskResult:
-    """Read the result in a line that an element told."""
-    return TaskResult.from_json(line["result"])

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from cyto.core.placement import Placement, Resources
-from cyto.engine.fingerprint import code_digest, file_digest, node_key
+from cyto.engine.fingerprint import code_digest, file_digest, node_parts, parts_key
 from cyto.engine.plan import Node, Source
 
 NODE = Node(
@@ -22,7 +22,7 @@ INPUTS = {"image": "abc"}
 
 
 def key(node=NODE, inputs=INPUTS, environment="baremetal", files=None):
-    return node_key(node, inputs, environment, files or {})
+    return parts_key(node_parts(node, inputs, environment, files or {}))
 
 
 def test_a_key_is_32_digits():
