@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import os
 import secrets
+import shutil
 import threading
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from itertools import chain, count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +36,9 @@ def export_entry(
 ) -> tuple[Finding, ...]:
     """Write outputs of *entry* as *how* says; what is there is left alone.
 
+    Where something else was written before, files of it that have no successor are removed, and one
+    that a user has edited gets another name.
+
     Parameters
     ----------
     entry
@@ -46,21 +51,26 @@ def export_entry(
 
     Returns
     -------
-    What was found, with the path of each file.
+    What was found, with the path of each file; edited files that were kept are the last.
     """
+    kept: list[Path] = []
     stamp = stamp or folder / _STAMP
     known, boot = _read_stamp(stamp), _boot()
     # a node that was forced has another result under the same key
     wanted = {"key": entry.key, "run": entry.facts.get("run"), "how": vars(how)}
     with _writing(folder, how):
         if not _holds(known, wanted, boot):
+            before = _there(known, folder.parent)
+            kept = [_put_aside(path) for path in before if _edited(path, before[path])]
             known = {**wanted, **_written(entry, folder, how)}
+            _remove(before.keys() - {Path(path) for path in known["files"]})
         if known.get("boot") != boot:
             stamp.parent.mkdir(parents=True, exist_ok=True)
             part = stamp.with_suffix(".part")
             part.write_text(json.dumps({**known, "boot": boot}), encoding="utf-8")
             part.replace(stamp)
-    return tuple(Finding(**found) for found in known["findings"])
+    yours = (Finding(key=p.name, path=str(p), text="edited since it was made: kept") for p in kept)
+    return (*(Finding(**found) for found in known["findings"]), *yours)
 
 
 @contextmanager
@@ -79,7 +89,7 @@ def _written(entry: Entry, folder: Path, how: Export) -> dict[str, Any]:
     if not how.files:
         folder.mkdir(parents=True, exist_ok=True)
         findings = [_export(entry, key, folder, how) for key in entry.outputs]
-        paths = [Path(path) for found in findings for path in _files(found)]
+        paths = [Path(path) for found in findings for path in _files(found, how)]
     else:
         findings, paths = [], []
         for key, name in how.files.items():
@@ -98,6 +108,39 @@ def _holds(known: dict[str, Any], wanted: dict[str, Any], boot: str) -> bool:
         return False
     whole = known.get("boot") == boot
     return all(_unchanged(Path(path), was, whole) for path, was in known["files"].items())
+
+
+def _there(known: Mapping[str, Any], root: Path) -> dict[Path, list[object]]:
+    """Give the files that a stamp tells of and that are there, wherever the folder is now."""
+    found = {}
+    for written, was in known.get("files", {}).items():
+        inside = os.path.relpath(written, str(known.get("root")))
+        if not inside.startswith("..") and (root / inside).exists():
+            found[root / inside] = was
+    return found
+
+
+def _edited(path: Path, was: list[object]) -> bool:
+    """Tell whether somebody wrote into a file; what a power loss took leaves the time as it was."""
+    return path.stat().st_mtime_ns != was[1] and file_digest(path) != was[2]
+
+
+def _put_aside(path: Path) -> Path:
+    """Rename ``labels.ome.tif`` to ``labels.edited.ome.tif``, or with a number."""
+    stem, dot, endings = path.name.partition(".")
+    names = chain(["edited"], (f"edited-{number}" for number in count(2)))
+    free = (path.with_name(f"{stem}.{name}{dot}{endings}") for name in names)
+    kept = next(each for each in free if not each.exists())
+    path.rename(kept)
+    return kept
+
+
+def _remove(paths: Iterable[Path]) -> None:
+    for path in paths:
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)  # edited ones bear another name by now
 
 
 def export_folders(output_dir: Path) -> list[Path]:
@@ -216,9 +259,9 @@ def _read_stamp(stamp: Path) -> dict[str, Any]:
     return data if isinstance(data, dict) else {}
 
 
-def _files(found: Finding) -> list[str]:
+def _files(found: Finding, how: Export) -> list[str]:
     beside = Path(found.path).with_suffix(".parquet")
-    return [found.path, *([str(beside)] if beside.exists() else [])]
+    return [found.path, *([str(beside)] if how.parquet and beside.exists() else [])]
 
 
 def _identity(path: Path) -> list[object]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -49,7 +51,8 @@ def write_adjacency_lists(pattern: Path, network: nx.Graph[Any]) -> list[Path]:
     """Write each frame of a network as a NetworkX multiline adjacency list.
 
     Nodes tell their ``frame`` and are named ``<frame>:<name>``; in the files they are ``<name>``,
-    with ``_`` for white space. Edges keep their attributes but the frame.
+    with ``_`` for white space and ``#``, which the format has for itself, and a number behind one
+    that another node bears then. Edges keep their attributes but the frame.
 
     Parameters
     ----------
@@ -82,7 +85,7 @@ def write_adjacency_lists(pattern: Path, network: nx.Graph[Any]) -> list[Path]:
     written = []
     for frame in range(count):
         plain: nx.Graph[Any] = nx.Graph()
-        names = {node: _name_in_frame(node, frame) for node in frames.get(frame, ())}
+        names = _names_in_frame(frames.get(frame, ()), frame)
         plain.add_nodes_from(names.values())
         for a, b, data in network.edges(names, data=True):
             kept = {str(key): _scalar(value) for key, value in data.items() if key != "frame"}
@@ -94,8 +97,15 @@ def write_adjacency_lists(pattern: Path, network: nx.Graph[Any]) -> list[Path]:
     return written
 
 
-def _name_in_frame(node: object, frame: int) -> str:
-    return "_".join(str(node).removeprefix(f"{frame}:").split())
+def _names_in_frame(nodes: Iterable[Any], frame: int) -> dict[Any, str]:
+    names: dict[Any, str] = {}
+    taken = set[str]()
+    for node in nodes:
+        plain = re.sub(r"[\s#]+", "_", str(node).removeprefix(f"{frame}:").strip()) or "_"
+        free = (f"{plain}_{number}" if number > 1 else plain for number in count(1))
+        names[node] = next(name for name in free if name not in taken)
+        taken.add(names[node])
+    return names
 
 
 def check_network(value: object, name: str) -> nx.Graph[Any]:

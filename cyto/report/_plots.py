@@ -264,7 +264,8 @@ def _rose(cells: Sequence[Table]) -> Iterable[Plot]:
 def _paths(table: Table, physical: bool, most: int) -> tuple[list[Series], int]:
     tracks, frames = table.column("track_id"), table.column("frame")
     y, x = (table.column(f"{axis}_um" if physical else axis) for axis in "yx")
-    order = np.lexsort((frames, tracks))
+    known = np.flatnonzero(np.isfinite(tracks))
+    order = known[np.lexsort((frames[known], tracks[known]))]
     ids, starts, counts = np.unique(tracks[order], return_index=True, return_counts=True)
     longest = np.argsort(-counts, kind="stable")[:most]
     made = []
@@ -290,9 +291,9 @@ def _figures(found: Sequence[Table], cells: Sequence[Table]) -> list[dict[str, s
 
     for population in dict.fromkeys(t.population for t in cells):
         mine = [t for t in cells if t.population == population]
-        counts = [np.bincount(t.column("frame").astype(np.int64)) for t in mine]
-        mean = np.mean(np.concatenate(counts)) if counts else 0.0
-        tracked = sum(len(set(t.column("track_id"))) for t in mine if t.has("track_id"))
+        counts = np.concatenate([np.bincount(t.column("frame").astype(np.int64)) for t in mine])
+        mean = np.mean(counts) if len(counts) else 0.0
+        tracked = sum(_track_count(t.column("track_id")) for t in mine if t.has("track_id"))
         tell(f"{population} cells per frame", f"{mean:.1f}", f"{tracked} tracks" if tracked else "")
     deaths = [t for t in found if t.has("track_id", "frame", "killer")]
     if deaths:
@@ -305,6 +306,10 @@ def _figures(found: Sequence[Table], cells: Sequence[Table]) -> list[dict[str, s
     for table in (t for t in found if t.has("group", "median_frames") and not t.node.sample):
         _tell_medians(table, tell)
     return listed
+
+
+def _track_count(tracks: Any) -> int:
+    return len(np.unique(tracks[np.isfinite(tracks)]))
 
 
 def _tell_medians(table: Table, tell: Callable[[str, str, str], None]) -> None:

@@ -14,6 +14,7 @@ from cyto.report.crate_description import Description
 from cyto.report.crate_facts import gather_facts
 from cyto.report.crate_files import show_workflow
 from cyto.report.crate_graph import CrateGraph
+from cyto.report.crate_words import PIPELINE_LANGUAGE
 
 
 def write_crate(plan: Plan, layout: RunLayout) -> Path:
@@ -32,13 +33,14 @@ def write_crate(plan: Plan, layout: RunLayout) -> Path:
     Raises
     ------
     OSError
-        Something could not be read or written.
+        Something could not be read or written, or would take the place of a user's own file.
 
     Notes
     -----
     Reads results to hash them, and those inputs that are small (1 GiB together), each once: what
     did not change since is remembered.
     """
+    _leave_users_own(layout.crate)
     facts = gather_facts(plan, layout)
     graph = CrateGraph(facts)
     copies = show_workflow(layout, plan.pipeline)
@@ -50,3 +52,14 @@ def write_crate(plan: Plan, layout: RunLayout) -> Path:
     finally:
         part.unlink(missing_ok=True)
     return layout.crate
+
+
+def _leave_users_own(crate: Path) -> None:
+    try:
+        ours = PIPELINE_LANGUAGE in crate.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return
+    except UnicodeDecodeError:
+        ours = False
+    if not ours:
+        raise FileExistsError(f"{crate} is not of pyCyto; move it, or choose another output folder")

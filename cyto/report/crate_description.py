@@ -86,8 +86,8 @@ class Description:
     def _workflow(self, people: list[Ref]) -> ComputationalWorkflow:
         from rocrate.model import ComputerLanguage
 
-        said = {"name": "pyCyto pipeline", "version": VERSION}
-        language = self.crate.add(ComputerLanguage(self.crate, "#pycyto-pipeline", properties=said))
+        name, said = words.PIPELINE_LANGUAGE, {"name": "pyCyto pipeline", "version": VERSION}
+        language = self.crate.add(ComputerLanguage(self.crate, name, properties=said))
         path = self.facts.layout.crate_workflow / self.plan.pipeline.name
         workflow: ComputationalWorkflow = self.crate.add_workflow(
             dest_path=path.relative_to(self.facts.layout.output_dir),

@@ -21,6 +21,7 @@ PROFILES = {
 }
 ASKED = "#asked"
 """Names the entity that says, for ``cyto rerun``, what was asked."""
+PIPELINE_LANGUAGE = "#pycyto-pipeline"
 IMAGE = "#image/"
 CHANNEL = "#channel/"
 NO_LICENSE = "No licence is stated: ask the authors before you use it."

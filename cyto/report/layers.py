@@ -13,10 +13,11 @@ from cyto.core.request import Ref
 from cyto.engine.record import read_events
 from cyto.engine.store import Entry, Store
 from cyto.errors import ConfigError, CytoError, Problem, UnavailableError, nearest
+from cyto.report.tables import names_in
 
 Kind = Literal["image", "labels", "tracks"]
 _ORDER: tuple[Kind, ...] = ("image", "labels", "tracks")
-_TRACKED = {"track_id", "frame", "y", "x"}
+_TRACKED = ("track_id", "frame", "y", "x")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -191,7 +192,9 @@ def _kind(ref: Ref) -> Kind | None:
         return "image"
     if ref.kind == "label":
         return "labels"
-    tracked = ref.kind == "dataframe" and set(ref.columns or ()) >= _TRACKED
+    columns = set(ref.columns or ())
+    wanted = {names_in(columns).get(name, name) for name in _TRACKED}
+    tracked = ref.kind == "dataframe" and columns >= wanted
     return "tracks" if tracked else None
 
 
@@ -211,8 +214,8 @@ def track_rows(table: Any) -> tuple[Any, dict[int, list[int]]]:
     Parameters
     ----------
     table
-        With the columns ``track_id``, ``frame``, ``y``, ``x`` (px) and perhaps
-        ``parent_track_id``, -1 or missing where there is none.
+        With the columns ``track_id``, ``frame``, ``y``, ``x`` (px), or with ``TrackID``, ``j``,
+        ``i``, and perhaps ``parent_track_id``, -1 or missing where there is none.
 
     Returns
     -------
@@ -222,7 +225,9 @@ def track_rows(table: Any) -> tuple[Any, dict[int, list[int]]]:
     """
     import numpy as np
 
-    rows = table[["track_id", "frame", "y", "x"]].astype(np.float64)
+    names = names_in(table.columns)
+    rows = table[[names.get(name, name) for name in _TRACKED]].astype(np.float64)
+    rows.columns = list(_TRACKED)
     rows = rows[np.isfinite(rows).all(axis=1) & (rows["track_id"] >= 0)]
     rows = rows.sort_values(["track_id", "frame"], kind="stable")
     known = {int(track) for track in rows["track_id"].unique()}

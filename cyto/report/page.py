@@ -20,6 +20,8 @@ from cyto.report.document import document
 from cyto.report.tables import Tables
 
 _NAMED = 5
+_MARK = b'<meta name="generator" content="pyCyto '
+_HEAD_BYTES = 4096
 
 
 class Page:
@@ -108,7 +110,8 @@ def write_report(layout: RunLayout) -> Path:
 
     Returns
     -------
-    The path that people are told: ``report.html`` in the output folder, if it is of this run.
+    The path that people are told: ``report.html`` in the output folder, if it is of this run. A
+    file of that name that is no page of ours stays as it is.
 
     Raises
     ------
@@ -125,10 +128,21 @@ def write_page(layout: RunLayout, parts: Mapping[str, Any]) -> Path:
     text = document(parts)
     _replace(layout.own_report, text)
     later = (path.parent.name for path in layout.runs.glob("*/events.jsonl"))
-    if any(run_id > layout.run_id for run_id in later):
+    if any(run_id > layout.run_id for run_id in later) or not _is_ours(layout.report):
         return layout.own_report
     _share(layout.own_report, layout.report)
     return layout.report
+
+
+def _is_ours(page: Path) -> bool:
+    """Tell whether nothing is lost when *page* is replaced."""
+    try:
+        with page.open("rb") as file:
+            return _MARK in file.read(_HEAD_BYTES)
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False
 
 
 def _replace(path: Path, text: str) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from cyto.core.request import Ref
@@ -13,6 +14,8 @@ from cyto.report.details import Details
 from cyto.report.folding import sources
 
 _KINDS = {"halffloat": "f2", "float": "f4", "double": "f8"}
+STAGE_BASED = {"track_id": "TrackID", "y": "j", "x": "i"}
+"""Our columns by the names that they have in tables of stage-based pipelines; places are in px."""
 _ROWS = 5_000_000
 """A table with more rows is not plotted: the page would wait for it."""
 
@@ -42,12 +45,17 @@ class Table:
 
     def has(self, *columns: str) -> bool:
         """Tell whether it has all of these columns."""
-        return set(columns) <= set(self.ref.columns or ())
+        known = set(self.ref.columns or ())
+        return {self._names.get(name, name) for name in columns} <= known
+
+    @cached_property
+    def _names(self) -> Mapping[str, str]:
+        return names_in(self.ref.columns or ())
 
     def column(self, name: str) -> Any:
         """Give a column: numbers as float64 with NaN for what is missing, else a list."""
         if name not in self.read:
-            self.read[name] = _values(self._arrow()[name])
+            self.read[name] = _values(self._arrow()[self._names.get(name, name)])
         return self.read[name]
 
     def _arrow(self) -> Any:
@@ -60,6 +68,11 @@ class Table:
                 raise ValueError(f"{table.num_rows:,} rows are too many for a plot")
             self.read[""] = table
         return self.read[""]
+
+
+def names_in(columns: Iterable[str]) -> Mapping[str, str]:
+    """Give the names of our columns that are others in a table with *columns*."""
+    return STAGE_BASED if set(STAGE_BASED.values()) <= set(columns) else {}
 
 
 def _values(column: Any) -> Any:

@@ -91,7 +91,7 @@ def write_xml(
     found: Tracked,
     limits: Limits,
     shape: Optional[tuple[int, ...]],
-    pixel_size_um: Optional[float],
+    spacing_um: Optional[tuple[float, float]],
     channel: str,
 ) -> str:
     """Give the text of a TrackMate file.
@@ -100,20 +100,20 @@ def write_xml(
     ----------
     shape
         Frames, height and width of the movie.
-    pixel_size_um
-        Says, when it is known, that positions are in µm.
+    spacing_um
+        Width and height of a pixel, when positions are in µm; ``None`` when they are in px.
     channel
         The image's name in the file.
     """
     root = ET.Element("TrackMate", version=VERSION)
-    unit = "pixel" if pixel_size_um is None else "micron"
+    unit = "pixel" if spacing_um is None else "micron"
     model = ET.SubElement(root, "Model", spatialunits=unit, timeunits="frame")
     declared = ET.SubElement(model, "FeatureDeclarations")
     for kind, features in (("Spot", _SPOT), ("Edge", _EDGE), ("Track", _TRACK)):
         _declare(ET.SubElement(declared, f"{kind}Features"), features)
     _spots(model, found)
     _tracks(model, found)
-    _settings(root, limits, shape, pixel_size_um, channel)
+    _settings(root, limits, shape, spacing_um or (1.0, 1.0), channel)
     ET.SubElement(root, "GUIState", state="ConfigureViews")
     ET.indent(root)
     return '<?xml version="1.0" encoding="UTF-8"?>\n' + ET.tostring(root, "unicode") + "\n"
@@ -189,15 +189,15 @@ def _settings(
     root: ET.Element,
     limits: Limits,
     shape: Optional[tuple[int, ...]],
-    pixel_size_um: Optional[float],
+    spacing: tuple[float, float],
     channel: str,
 ) -> None:
     settings = ET.SubElement(root, "Settings")
     frames, height, width = shape or (0, 0, 0)
-    size = repr(float(pixel_size_um or 1.0))
+    wide, high = (repr(float(size)) for size in spacing)
     image: dict[str, Any] = {"filename": f"{channel}.tif", "folder": ""}
     image.update(width=str(width), height=str(height), nslices="1", nframes=str(frames))
-    image.update(pixelwidth=size, pixelheight=size, voxeldepth="1.0", timeinterval="1.0")
+    image.update(pixelwidth=wide, pixelheight=high, voxeldepth="1.0", timeinterval="1.0")
     ET.SubElement(settings, "ImageData", image)
     ends = {"x": width, "y": height, "z": 1, "t": frames}
     crop = {f"{axis}start": "0" for axis in ends}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, Optional
+from typing import TYPE_CHECKING, Any, ClassVar, Optional, Tuple  # noqa: UP035 - read at run time
 
 from cyto.errors import ParameterError
 from cyto.task import Param, PipelineTask, Port
@@ -34,6 +34,9 @@ class TrackMate(PipelineTask):
         Between the two sides of a gap.
     size_min, size_max
         Only cells with a ``size`` above and below are tracked; ``None``: no limit.
+    spacing
+        Width and height of a pixel in µm, where ``x`` and ``y`` are in µm, as
+        `cyto.tabulation.sparse.LabelToSparse` took them; ``None`` where they are in px.
 
     Raises
     ------
@@ -63,6 +66,13 @@ class TrackMate(PipelineTask):
     )
     size_min: Optional[float] = Param(None, help="cells of this size or less are not tracked")
     size_max: Optional[float] = Param(None, help="cells of this size or more are not tracked")
+
+    spacing: Optional[Tuple[float, float]] = Param(  # noqa: UP006 - read at run time
+        None,
+        gt=0,
+        unit="µm",
+        help="width and height of a pixel, if x and y are in µm; for the file",
+    )
 
     libraries: ClassVar[tuple[str, ...]] = ("numpy", "pandas", "scipy")
     inputs: ClassVar[Mapping[str, Port]] = {
@@ -102,5 +112,5 @@ class TrackMate(PipelineTask):
         image = data.get("image")
         shape = None if image is None else tuple(image.shape)
         name = str(data.get("channel") or "image")
-        xml = write_xml(found, limits, shape, data.get("pixel_size_um"), name)
+        xml = write_xml(found, limits, shape, self.spacing, name)
         return {"dataframe": found.table, "xml": xml}

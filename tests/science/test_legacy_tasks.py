@@ -84,8 +84,10 @@ def table(assay):
 
 def test_tracks_are_those_of_the_lap_tracker(assay, table):
     lost = table.drop(table.index[table.frame == 1][:3]).reset_index(drop=True)
-    ours = TrackMate(linking_max_distance=6, gap_closing_max_distance=8, max_frame_gap=2)
-    tracked = ours({"dataframe": lost, "image": assay.tcell, "pixel_size_um": 0.5})
+    ours = TrackMate(
+        linking_max_distance=6, gap_closing_max_distance=8, max_frame_gap=2, spacing=[0.5, 0.5]
+    )
+    tracked = ours({"dataframe": lost, "image": assay.tcell})
     lap = LapTracker(linking_max_distance=6, gap_closing_max_distance=8, max_frame_gap=2)
     true = lap({"dataframe": lost})["dataframe"]
     found = tracked["dataframe"]
@@ -96,6 +98,19 @@ def test_tracks_are_those_of_the_lap_tracker(assay, table):
     assert len(pairs.drop_duplicates()) == pairs.a.nunique() == pairs.b.nunique()
     assert sorted(pairs.a.unique()) == list(range(pairs.a.nunique()))
     check_xml(tracked["xml"], found, (4, 140, 200))
+
+
+@pytest.mark.parametrize(
+    ("spacing", "said"),
+    [(None, ("pixel", "1.0", "1.0")), ([0.5, 0.25], ("micron", "0.5", "0.25"))],
+)
+def test_the_file_says_the_unit_that_the_table_has(table, spacing, said):
+    # the image is calibrated, which says nothing of the table
+    given = {"dataframe": table, "pixel_size_um": 0.7}
+    root = ET.fromstring(TrackMate(spacing=spacing)(given)["xml"])  # noqa: S314 - our own
+    image = root.find("Settings/ImageData")
+    found = root.find("Model").get("spatialunits"), image.get("pixelwidth")
+    assert (*found, image.get("pixelheight")) == said
 
 
 def check_xml(text, table, shape):
@@ -252,6 +267,17 @@ def test_adjacency_lists_are_read_back(assay, table, tmp_path):
             assert edge["length_px"] == graph.edges[f"{frame}:{a}", f"{frame}:{b}"]["length_px"]
         inside = [n for n, d in graph.nodes(data=True) if d["frame"] == frame]
         assert read.number_of_edges() == graph.subgraph(inside).number_of_edges()
+
+
+def test_names_that_adjacency_lists_cannot_hold(tmp_path):
+    named = ["T cell:1", "T#cell:1", "T_cell:1", "#", " "]
+    graph = nx.Graph(frames=1)
+    graph.add_nodes_from((f"0:{name}", {"frame": 0}) for name in named)
+    graph.add_edge("0:T cell:1", "0:T_cell:1", frame=0)
+    (path,) = export_named(graph, "network", tmp_path / "n_{frame}.adjlist", Context())
+    read = nx.read_multiline_adjlist(path)
+    assert sorted(read) == ["T_cell:1", "T_cell:1_2", "T_cell:1_3", "_", "__2"]
+    assert list(read.edges) == [("T_cell:1", "T_cell:1_3")]
 
 
 def test_a_network_without_frames_is_no_list_of_frames(tmp_path):

@@ -14,14 +14,13 @@ from cyto.config.paths import expanded
 from cyto.config.pipeline import is_legacy
 from cyto.config.resources import companion
 from cyto.config.source import read_source, read_text
-from cyto.errors import ConfigError
+from cyto.errors import ConfigError, Problem
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from cyto.config.legacy.source import TranslatedSource
     from cyto.config.marks import KeyPath
-    from cyto.errors import Problem
 
 _PREFIXES = ("pipeline.", "pipeline_", "pipeline-", "legacy.", "legacy_", "legacy-")
 
@@ -59,6 +58,7 @@ def migrate(old: str | Path, new: Path) -> Migration:
     Returns
     -------
     The texts of *new* and of its resources file. They give the same results, in the same files.
+    The resources file that belongs to *old*, where there is one, goes along as it is.
 
     Raises
     ------
@@ -75,11 +75,24 @@ def migrate(old: str | Path, new: Path) -> Migration:
     head = [f"# Made from {Path(old).name} by cyto migrate: the same results in the same files."]
     microscope = source.data.get("microscope")
     head += [f"# microscope: {' '.join(microscope.split())}"] if isinstance(microscope, str) else []
-    files = {
-        new: pipeline_text(made.source.data, head, comments),
-        companion(new): resources_text(made.source.data, companion(new).name),
-    }
-    return Migration(files=files, notes=(*made.notes, *missing_images(source)))
+    files = {new: pipeline_text(made.source.data, head, comments)}
+    notes = [*made.notes, *missing_images(source)]
+    own, resources = companion(old), companion(new)
+    if not own.exists():
+        files[resources] = resources_text(made.source.data, resources.name)
+    elif own.resolve() != resources.resolve():
+        files[resources] = read_text(own, "resources")
+        notes += (
+            [_moved(own, resources)] if own.parent.resolve() != resources.parent.resolve() else []
+        )
+    return Migration(files=files, notes=tuple(notes))
+
+
+def _moved(own: Path, copy: Path) -> Problem:
+    hint = "where it names images or folders by such paths, mend them there"
+    return Problem(
+        f"relative paths in its copy {copy} start at another folder", hint, file=str(own)
+    )
 
 
 def _beside(new: Path) -> Callable[[str], str]:

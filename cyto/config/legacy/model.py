@@ -5,8 +5,8 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, Tag
 
 from cyto.config.fields import Positive, Strict, Text, TextList, WrongValueError, blank, one_of
+from cyto.config.people import Author, Authors
 from cyto.config.pipeline_model import AnyChannel, Channel, Crop
-from cyto.config.translation import received
 
 END = -1
 """In ``image_range`` the same as ``null``: up to the end."""
@@ -14,11 +14,11 @@ END = -1
 
 def _range(span: tuple[int | None, ...]) -> tuple[int | None, ...]:
     if not 2 <= len(span) <= 3:
-        raise WrongValueError("expected [start, stop] or [start, stop, step]")
+        raise WrongValueError(f"{list(span)} is not [start, stop] or [start, stop, step]")
     start, stop, step = (*span, None)[:3]
     if (start or 0) < 0 or (stop is not None and stop < END) or (step is not None and step < 1):
         raise WrongValueError(
-            f"expected numbers from 0 and a step of 1 or more, received {list(span)}",
+            f"expected numbers from 0 and a step of 1 or more, not {list(span)}",
             "null and -1 as stop mean the end",
         )
     if stop not in {None, END} and stop <= (start or 0):
@@ -31,9 +31,7 @@ def _range(span: tuple[int | None, ...]) -> tuple[int | None, ...]:
 def _all(text: str) -> str:
     if text == "all":
         return text
-    raise WrongValueError(
-        f"expected all, or a list of channels, received {received(text)}", f"write [{text}]"
-    )
+    raise WrongValueError(f"{text!r} is neither all nor a list of channels", f"write [{text}]")
 
 
 def _file_name(name: str) -> str:
@@ -144,6 +142,8 @@ class LegacyFile(Strict):
     """A stage-based pipeline."""
 
     description: str | None = None
+    authors: Authors = ()
+    license: Text | None = None
     microscope: Any = None
     fiji_dir: Any = None
     channels: Annotated[dict[ChannelName, AnyChannel], Field(min_length=1)]
@@ -166,6 +166,7 @@ STAGES: tuple[Stage, ...] = (
 )  # fmt: skip
 SHAPES: dict[tuple[str, ...], type[Strict]] = {
     (): LegacyFile,
+    ("authors", "*"): Author,
     ("image_range",): ImageRange,
     ("channels", "*"): Channel,
     ("channels", "*", "crop"): Crop,

@@ -142,6 +142,8 @@ class _Translation:
         size = set(model.spacing or ())
         head: dict[str, JSON] = {
             "description": model.description,
+            "authors": self.old.data.get("authors"),
+            "license": model.license,
             "execution_profile": model.execution_profile,
             "pixel_size_um": size.pop() if len(size) == 1 else None,
         }
@@ -202,8 +204,8 @@ class _Translation:
                 params[key] = self.resolve(value)
         if step.stage == "label_to_sparse":
             params["channel"] = use.channels[0]
-            if model.spacing:
-                params["spacing"] = _spacing(model)
+        if model.spacing and (step.stage == "label_to_sparse" or step.name == "TrackMate"):
+            params["spacing"] = _spacing(model)
         if step.name == "CrossCellContactMeasures":
             first, second = use.channels
             params["names"] = [first, second if second != first else f"{second}_2"]

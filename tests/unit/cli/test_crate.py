@@ -280,3 +280,14 @@ def test_a_users_own_file_is_never_replaced(lab, call):
     assert ran.code == 0
     assert own.read_text() == "mine"
     assert "is not a copy that pyCyto made" in ran.err
+
+
+@pytest.mark.parametrize("text", ['{"@graph": []}', "\x00\xff"])
+def test_a_users_own_crate_is_never_replaced(lab, call, text):
+    own = lab / "output/ro-crate-metadata.json"
+    own.parent.mkdir(parents=True)
+    own.write_text(text, encoding="latin-1")
+    ran = call("run", lab.write(PIPELINE))
+    assert ran.code == 0
+    assert own.read_text(encoding="latin-1") == text
+    assert "is not of pyCyto" in ran.err

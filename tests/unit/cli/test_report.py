@@ -45,13 +45,30 @@ def test_a_failed_run_has_its_page_and_its_code(lab, call):
     assert (lab / "output/report.html").exists()
 
 
-def test_a_page_that_cannot_be_written_changes_nothing_else(lab, call):
-    (lab / "output/report.html").mkdir(parents=True)
+def test_a_page_that_cannot_be_written_changes_nothing_else(lab, call, monkeypatch):
+    def full(path, text):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("cyto.report.page._replace", full)
     ran = call("run", lab.pipeline)
     assert ran.code == 0
     assert "warning: no report was made" in ran.err
     assert "1 succeeded" in ran.out
     assert not list((lab / "output").glob(".report*"))
+
+
+@pytest.mark.parametrize("kind", ["file", "folder"])
+def test_a_users_own_page_is_left_alone(lab, call, kind):
+    mine = lab / "output/report.html"
+    if kind == "file":
+        mine.parent.mkdir()
+        mine.write_text("<!doctype html>mine")
+    else:
+        mine.mkdir(parents=True)
+    ran = call("run", lab.pipeline)
+    (own,) = (lab / "output/.cyto/runs").glob("*/report.html")
+    assert ran.out.splitlines()[-1] == f"Report: {own.relative_to(lab.folder)}"
+    assert mine.is_dir() or mine.read_text() == "<!doctype html>mine"
 
 
 def test_the_page_is_made_again(lab, call):

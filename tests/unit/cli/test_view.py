@@ -181,3 +181,16 @@ def test_tracks_as_napari_has_them():
 def test_scale_where_little_is_known():
     assert calibrated({}) == ((1.0, 1.0, 1.0), ("frame", "px", "px"))
     assert calibrated({"pixel_size_um": 0.5}) == ((1.0, 0.5, 0.5), ("frame", "µm", "µm"))
+
+
+def test_tracks_of_stage_based_pipelines():
+    """They have px in ``i`` and ``j``; ``x`` and ``y`` are in the unit of their spacing."""
+    table = pd.DataFrame(
+        {
+            "label": [1, 2, 1], "frame": [0, 0, 1], "TrackID": [0.0, np.nan, 0.0],
+            "y": [5.0, 6.0, 7.0], "x": [1.0, 2.0, 3.0], "j": [10.0, 12, 14], "i": [2.0, 4, 6],
+        }
+    )  # fmt: skip
+    rows, graph = track_rows(table)
+    assert rows.tolist() == [[0, 0, 10, 2], [0, 1, 14, 6]]
+    assert graph == {}

@@ -234,6 +234,9 @@ def test_spacing_is_the_calibration(legacy) -> None:
     assert config.model.pixel_size_um is None
     assert config.tasks["A_table"].params["spacing"] == [0.5, 0.25]
     assert "spacing" not in legacy(HEAD + text).tasks["A_table"].params
+    tracking = f"{text}  tracking: [{{name: TrackMate, channels: all}}]\n"
+    for head, spacing in ((HEAD, None), (f"{HEAD}spacing: [0.5, 0.25]\n", [0.5, 0.25])):
+        assert legacy(head + tracking).tasks["A_TrackMate"].params.get("spacing") == spacing
 
 
 def test_names_that_the_present_format_does_not_take(legacy) -> None:
@@ -341,7 +344,7 @@ BAD: dict[str, tuple[str, str, str, str]] = {
     "a name for channels": (
         PRE + "{name: GammaCorrection, channels: ¦A}",
         "step 1 of preprocessing (GammaCorrection): channels",
-        "expected all, or a list of channels, received 'A'", "write [A]",
+        "'A' is neither all nor a list of channels", "write [A]",
     ),
     "a list where one is taken": (
         PRE + "{name: GammaCorrection, channels: [¦[A, B]], output_channel_name: M}",

@@ -152,6 +152,31 @@ def test_the_resources_file_has_the_seeds_profiles(file: Path, here: Path) -> No
     Draft202012Validator(schema("resources")).validate(resources.source.data)
 
 
+def test_the_old_files_own_resources_go_along(here: Path) -> None:
+    (here / "old.yaml").write_text(OLD + "execution_profile: big\n", encoding="utf-8")
+    own = "# mine\nexecution_configs:\n  big: {tag:segmentation: {image: x:1}}\n"
+    (here / "old-resources.yaml").write_text(own, encoding="utf-8")
+    beside = here / "pipeline.new.yaml"
+    assert migrate("old.yaml", beside).files[here / "pipeline-resources.new.yaml"] == own
+    assert "in its copy" not in str(migrate("old.yaml", beside).notes)
+    written(Path("old.yaml"), beside)
+    config, resources = load_pipeline(beside), resources_for(beside)
+    assert choose_profile(None, config, resources)[0] == "big"
+    below = migrate("old.yaml", here / "below/pipeline.new.yaml")
+    assert "relative paths in its copy" in str(below.notes)
+    same = migrate("old.yaml", here / "old.yml")
+    assert list(same.files) == [here / "old.yml"], "it has its resources already"
+
+
+def test_who_made_it_and_its_licence_go_along(here: Path) -> None:
+    head = "authors: [{name: First Author, affiliation: A}, Second Author]\nlicense: MIT\n"
+    (here / "old.yaml").write_text(head + OLD, encoding="utf-8")
+    written(Path("old.yaml"), here / "pipeline.new.yaml")
+    new, old = load_pipeline("pipeline.new.yaml"), load_pipeline("old.yaml")
+    assert [author.name for author in new.authors] == ["First Author", "Second Author"]
+    assert (new.authors, new.model.license) == (old.authors, old.model.license)
+
+
 @pytest.mark.parametrize(
     ("old", "new"),
     [

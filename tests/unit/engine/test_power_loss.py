@@ -30,18 +30,23 @@ NODES = ["scale", "mark", "table", "graph"]
 
 
 def zero(path: Path) -> None:
-    """Leave a file its size and its times, and none of its bytes."""
-    stat = path.stat()
-    path.write_bytes(bytes(stat.st_size))
-    os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+    """Leave a file its size, and none of its bytes."""
+    _replace(path, bytes(path.stat().st_size))
 
 
 def empty(path: Path) -> None:
-    path.write_bytes(b"")
+    _replace(path, b"")
 
 
 def half(path: Path) -> None:
-    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    _replace(path, path.read_bytes()[: path.stat().st_size // 2])
+
+
+def _replace(path: Path, text: bytes) -> None:
+    """Change what is in a file, which keeps its times: nobody wrote into it."""
+    stat = path.stat()
+    path.write_bytes(text)
+    os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
 
 
 LOSSES = [zero, empty, half]

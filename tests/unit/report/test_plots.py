@@ -128,6 +128,27 @@ def test_the_speed_of_each_cell_is_the_mean_of_its_steps(recorded, plots):
     assert (second.x, second.y) == ([0, -1], [0, 0])
 
 
+def test_tracks_of_stage_based_pipelines_are_drawn_in_px(recorded, plots):
+    recorded.start({"track": recorded.node()})
+    table = cells([0, 0, 1], TrackID=[0.0, np.nan, 0.0], i=[2.0, 4, 6], j=[10.0, 12, 14]).assign(
+        x=[1.0, 2, 3], y=[5.0, 6, 7]
+    )
+    recorded.publish("track", channel="tcell", dataframe=("dataframe", table))
+    found, figures, faults = plots()
+    (path,) = found["rose-tcell"].series
+    assert (path.x, path.y, found["rose-tcell"].x) == ([0, 4], [0, 4], "px")
+    assert figures["tcell cells per frame"]["note"] == "1 tracks"
+    assert faults == []
+
+
+def test_a_table_without_cells_has_figures_without_a_warning(recorded, plots):
+    recorded.start({"seg": recorded.node()})
+    recorded.publish("seg", channel="tcell", dataframe=("dataframe", cells([])))
+    _, figures, faults = plots()
+    assert figures["tcell cells per frame"]["value"] == "0.0"
+    assert faults == []
+
+
 def test_samples_are_joined_by_their_condition(recorded, plots):
     samples = {f"s{i}": {"dose": "high" if i % 2 else "low"} for i in range(4)}
     recorded.start({f"{name}/seg": recorded.node() for name in samples}, samples=samples)
