@@ -7,7 +7,7 @@ import os
 import sys
 import time
 import traceback
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -56,8 +56,12 @@ def run_plan(
     verbose: bool = False,
     run_id: str | None = None,
     dashboard: bool = False,
+    done: Collection[str] = (),
 ) -> RunReport:
-    """Run a plan in this process, and show it: here, and with *dashboard* in a browser."""
+    """Run a plan in this process, and show it: here, and with *dashboard* in a browser.
+
+    Nodes in *done* are not computed again, even where that was asked.
+    """
     from rich.console import Console
 
     from cyto.engine.durability import full_disk_explained
@@ -73,11 +77,12 @@ def run_plan(
             listeners.append(stack.enter_context(LogFollower(printer.say)))
         if dashboard:
             listeners.append(stack.enter_context(_dashboard()))
+        fresh = fresh_nodes(plan, asked.get("force", ()), asked.get("since", ()))
         manager = TaskManager(
             plan,
             jobs=asked.get("jobs"),
             fail_fast=asked.get("fail_fast", False),
-            fresh=fresh_nodes(plan, asked.get("force", ()), asked.get("since", ())),
+            fresh=fresh - set(done),
             listeners=tuple(listeners),
             asked=asked,
             run_id=run_id,
@@ -132,7 +137,7 @@ def take_up(layout: RunLayout, verbose: bool = False) -> tuple[Plan, RunReport]:
     """Run what a lost driver was asked for, in its folder; what it finished is not done again."""
     from cyto.engine.record import read_events
 
-    started = next(iter(read_events(layout.record)))
+    started, *events = read_events(layout.record)
     asked = started.get("asked") or {}
     if not asked:
         raise click.UsageError(
@@ -141,7 +146,9 @@ def take_up(layout: RunLayout, verbose: bool = False) -> tuple[Plan, RunReport]:
         )
     os.chdir(started["folder"])
     plan = plan_of(asked)
-    return plan, run_plan(plan, asked, verbose=verbose)
+    ends = (event for event in events if event["event"] == "node_finished")
+    done = {event["node"] for event in ends if event["outcome"] in {"succeeded", "cached"}}
+    return plan, run_plan(plan, asked, verbose=verbose, done=done)
 
 
 def conclude(plan: Plan, report: RunReport, as_json: bool) -> None:

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from cyto.io.channels import Channel
 
 _MOUNTS = 64
+_PATIENCE_S = 0.1
+"""How long a node waits for another's container before it gets its own."""
+_LOOK_S = 0.02
 
 
 @dataclass(kw_only=True)
@@ -43,7 +46,9 @@ class WorkerPool:
     """Give each node a worker, a waiting one where there is one.
 
     Nodes share workers when their placement is the same. A group's workers end when no node of it
-    is left, and earlier when their memory or their GPU is wanted by another.
+    is left, and earlier when their memory or their GPU is wanted by another. A second container
+    starts only once the first one runs and has been busy for a moment: starting it takes longer
+    than many a node, and more processor time than that.
     """
 
     def __init__(
@@ -56,6 +61,7 @@ class WorkerPool:
         self._layout = layout
         self._machine = machine
         self._lock = threading.Lock()
+        self._freed = threading.Condition(self._lock)
         self._groups: dict[Placement, _Group] = {}
         self._busy: dict[Worker, _Group] = {}
         self._by_node: dict[str, _Group] = {}
@@ -91,11 +97,11 @@ class WorkerPool:
         """Give a worker for *node*, to be released after one job."""
         with self._lock:
             group = self._group(node)
-            for worker in group.idle:
-                if worker.spec.gpu_ids == gpu_ids:
-                    group.idle.remove(worker)
-                    self._busy[worker] = group
-                    return _for(worker, node)
+            waiting = self._waiting(group, gpu_ids)
+            if waiting is not None:
+                group.idle.remove(waiting)
+                self._busy[waiting] = group
+                return _for(waiting, node)
             group.started += 1
             worker = _for(self._make(group, gpu_ids), node)
             in_the_way = self._make_room(group, gpu_ids)
@@ -104,9 +110,31 @@ class WorkerPool:
             other.close()
         return worker
 
+    def _waiting(self, group: _Group, gpu_ids: tuple[str, ...]) -> Worker | None:
+        """Give a worker that waits, or will in a moment; ``None`` when another is to be started."""
+        busy_since: float | None = None
+        while True:
+            for worker in group.idle:
+                if worker.spec.gpu_ids == gpu_ids:
+                    return worker
+            others = [
+                worker
+                for worker, its in self._busy.items()
+                if its is group and worker.spec.gpu_ids == gpu_ids
+            ]
+            if not others or not _worth_waiting(group.placement):
+                return None
+            now = time.monotonic()
+            if busy_since is None and any(worker.ready for worker in others):
+                busy_since = now
+            if busy_since is not None and now - busy_since > _PATIENCE_S:
+                return None
+            self._freed.wait(_LOOK_S)
+
     def release(self, worker: Worker) -> None:
         """Take a worker back; one that died is forgotten."""
         with self._lock:
+            self._freed.notify()
             group = self._busy.pop(worker)
             wanted = not _used_up(worker) and group.left > len(group.idle)
             if worker.alive and wanted:
@@ -200,6 +228,12 @@ class WorkerPool:
                     closing.append(worker)
                     held -= _memory(worker)
         return closing
+
+
+def _worth_waiting(placement: Placement) -> bool:
+    """Tell whether a worker takes long to start, and serves several nodes."""
+    once = placement.isolate or placement.max_tasks == 1
+    return placement.environment != "baremetal" and not once
 
 
 def _used_up(worker: Worker) -> bool:

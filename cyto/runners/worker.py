@@ -107,8 +107,8 @@ def _neutral(path: str) -> str:
 class Worker:
     """One worker process in one environment, reused for one request after the other.
 
-    *served* counts the requests, and *waiting_since* is its owner's to set. Use it as a context
-    manager: whatever happens, nothing of it stays behind.
+    *served* counts the requests, *ready* says that its process has started, and *waiting_since* is
+    its owner's to set. Use it as a context manager: whatever happens, nothing of it stays behind.
 
     Parameters
     ----------
@@ -125,6 +125,7 @@ class Worker:
         self.spec = spec
         self.environment = environment
         self.served = 0
+        self.ready = False
         self.waiting_since = 0.0
         self._child: Child | None = None
         self._folder = Path(spec.scratch)
@@ -238,6 +239,7 @@ class Worker:
                 return
             if time.monotonic() > deadline:
                 raise EOFError
+        self.ready = True
 
     def _follow(self, child: Child, started: float, stop: threading.Event | None) -> str | Ending:
         """Wait for the answer and give it, or say why there will be none."""

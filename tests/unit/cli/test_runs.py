@@ -111,7 +111,9 @@ def test_cancel_stops_a_run_and_keeps_its_results(lab, call, nothing_left):
     assert "1 succeeded, 1 cached" in " ".join(again.out.split())
 
 
-@pytest.mark.parametrize("flags", [(), ("--set", "tasks.scale.params.factor=3")])
+@pytest.mark.parametrize(
+    "flags", [(), ("--set", "tasks.scale.params.factor=3"), ("--from", "scale")]
+)
 def test_wait_takes_up_a_run_that_lost_its_driver(lab, call, nothing_left, flags):
     child = lab.start("run", "pipeline.x.yaml", *flags)
     until(lambda: ran(lab))
