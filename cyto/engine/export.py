@@ -2,42 +2,37 @@
 
 from __future__ import annotations
 
-import json
-import os
-import secrets
-import shutil
 import threading
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from itertools import chain, count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cyto.core.movie import frames
-from cyto.engine.fingerprint import file_digest
 from cyto.engine.outcomes import Finding
 from cyto.engine.plan import Export
+from cyto.engine.stamps import STAMP, Guard, Stamp, boot, identity
 from cyto.engine.store import Entry
 from cyto.io.leftovers import remove_leftovers
+from cyto.io.whole import telling
 from cyto.runners import exchange
 
 if TYPE_CHECKING:
     from cyto.io.images import Context
 
-_STAMP = ".exported.json"
 _SHOWN = 80
 _SHARED: defaultdict[Path, threading.Lock] = defaultdict(threading.Lock)
 """Held while files appear in a folder that several nodes write into."""
 
 
 def export_entry(
-    entry: Entry, folder: Path, how: Export, stamp: Path | None = None
+    entry: Entry, folder: Path, how: Export, where: Path | None = None
 ) -> tuple[Finding, ...]:
     """Write outputs of *entry* as *how* says; what is there is left alone.
 
-    Where something else was written before, files of it that have no successor are removed, and one
-    that a user has edited gets another name.
+    Other forms of the same thing that were written before are removed. A file that is not as we
+    wrote it, or not ours, moves into a folder ``kept`` beside it before another takes its place.
 
     Parameters
     ----------
@@ -45,32 +40,32 @@ def export_entry(
         A node's result.
     folder
         The node's own folder; names that the user gave are inside its parent.
-    stamp
+    where
         The file that remembers what was written; ``None``: one in *folder*. Needed where the user
         gave names, as the folder then stays unmade.
 
     Returns
     -------
-    What was found, with the path of each file; edited files that were kept are the last.
+    What was found, with the path of each file; files that were kept are the last.
     """
-    kept: list[Path] = []
-    stamp = stamp or folder / _STAMP
-    known, boot = _read_stamp(stamp), _boot()
+    stamp = Stamp(where or folder / STAMP, folder.parent)
     # a node that was forced has another result under the same key
     wanted = {"key": entry.key, "run": entry.facts.get("run"), "how": vars(how)}
+    guard = Guard(stamp)
     with _writing(folder, how):
-        if not _holds(known, wanted, boot):
-            before = _there(known, folder.parent)
-            kept = [_put_aside(path) for path in before if _edited(path, before[path])]
-            known = {**wanted, **_written(entry, folder, how)}
-            _remove(before.keys() - {Path(path) for path in known["files"]})
-        if known.get("boot") != boot:
-            stamp.parent.mkdir(parents=True, exist_ok=True)
-            part = stamp.with_suffix(".part")
-            part.write_text(json.dumps({**known, "boot": boot}), encoding="utf-8")
-            part.replace(stamp)
-    yours = (Finding(key=p.name, path=str(p), text="edited since it was made: kept") for p in kept)
-    return (*(Finding(**found) for found in known["findings"]), *yours)
+        if not stamp.holds(wanted):
+            with telling(guard.before):
+                written = _written(entry, folder, how)
+            stamp.write({**wanted, **written})
+            guard.clear()
+        elif stamp.known["boot"] != boot():
+            stamp.write(stamp.known)
+    findings = [Finding(**found) for found in stamp.known["findings"]]
+    if guard.kept:
+        first, more = guard.kept[0], len(guard.kept) - 1
+        text = "was there, or was edited: kept" + (f", and {more} more" if more else "")
+        findings.append(Finding(key="kept", path=str(first), text=text))
+    return tuple(findings)
 
 
 @contextmanager
@@ -97,94 +92,8 @@ def _written(entry: Entry, folder: Path, how: Export) -> dict[str, Any]:
                 made = _export_named(entry, key, folder.parent / name, how)
                 findings.append(_finding(entry, key, made))
                 paths += made
-    files = {str(path): _identity(path) for path in paths}
-    root = str(folder.parent)
-    return {"root": root, "files": files, "findings": [vars(found) for found in findings]}
-
-
-def _holds(known: dict[str, Any], wanted: dict[str, Any], boot: str) -> bool:
-    """Tell whether what a stamp says is what is wanted, and its files are still as it says."""
-    if "files" not in known or any(known.get(name) != value for name, value in wanted.items()):
-        return False
-    whole = known.get("boot") == boot
-    return all(_unchanged(Path(path), was, whole) for path, was in known["files"].items())
-
-
-def _there(known: Mapping[str, Any], root: Path) -> dict[Path, list[object]]:
-    """Give the files that a stamp tells of and that are there, wherever the folder is now."""
-    found = {}
-    for written, was in known.get("files", {}).items():
-        inside = os.path.relpath(written, str(known.get("root")))
-        if not inside.startswith("..") and (root / inside).exists():
-            found[root / inside] = was
-    return found
-
-
-def _edited(path: Path, was: list[object]) -> bool:
-    """Tell whether somebody wrote into a file; what a power loss took leaves the time as it was."""
-    return path.stat().st_mtime_ns != was[1] and file_digest(path) != was[2]
-
-
-def _put_aside(path: Path) -> Path:
-    """Rename ``labels.ome.tif`` to ``labels.edited.ome.tif``, or with a number."""
-    stem, dot, endings = path.name.partition(".")
-    names = chain(["edited"], (f"edited-{number}" for number in count(2)))
-    free = (path.with_name(f"{stem}.{name}{dot}{endings}") for name in names)
-    kept = next(each for each in free if not each.exists())
-    path.rename(kept)
-    return kept
-
-
-def _remove(paths: Iterable[Path]) -> None:
-    for path in paths:
-        if path.is_dir():
-            shutil.rmtree(path)
-        else:
-            path.unlink(missing_ok=True)  # edited ones bear another name by now
-
-
-def export_folders(output_dir: Path) -> list[Path]:
-    """Find the folders that something was exported into: a node's, or a node's of a sample."""
-    stamps = [stamp for depth in ("*", "*/*") for stamp in output_dir.glob(f"{depth}/{_STAMP}")]
-    return [stamp.parent for stamp in stamps]
-
-
-def exported_files(folder: Path) -> tuple[str, list[Path]]:
-    """Name the files that `export_entry` wrote into *folder* and that nobody has changed since.
-
-    Returns
-    -------
-    The key of their result, and their paths, the stamp last; an empty key where nothing was
-    exported.
-    """
-    stamp = folder / _STAMP
-    known = _read_stamp(stamp)
-    if folder.is_symlink() or "key" not in known or not isinstance(known.get("files"), dict):
-        return "", []
-    files: list[Path] = []
-    for written, was in known["files"].items():
-        path = folder / Path(written).name  # the output folder may have moved
-        if path.name not in {"", ".."} and _unchanged(path, was, whole=True):
-            files.append(path)
-    return str(known["key"]), [*files, stamp]
-
-
-def named_exports(stamp: Path, root: Path) -> tuple[str, list[Path]]:
-    """Name the files inside *root* that *stamp* tells of and that nobody has changed since.
-
-    Returns
-    -------
-    As `exported_files`.
-    """
-    known = _read_stamp(stamp)
-    if "key" not in known or not isinstance(known.get("files"), dict):
-        return "", []
-    files: list[Path] = []
-    for written, was in known["files"].items():
-        inside = os.path.relpath(written, str(known.get("root")))  # the folder may have moved
-        if not inside.startswith("..") and _unchanged(root / inside, was, whole=True):
-            files.append(root / inside)
-    return str(known["key"]), [*files, stamp]
+    files = {str(path): identity(path) for path in paths}
+    return {"files": files, "findings": [vars(found) for found in findings]}
 
 
 def _export(entry: Entry, key: str, folder: Path, how: Export) -> Finding:
@@ -251,40 +160,6 @@ def _cells(labels: Any) -> str:
     return f"{np.mean(counts):.1f}" if counts else "0"
 
 
-def _read_stamp(stamp: Path) -> dict[str, Any]:
-    try:
-        data = json.loads(stamp.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return data if isinstance(data, dict) else {}
-
-
 def _files(found: Finding, how: Export) -> list[str]:
     beside = Path(found.path).with_suffix(".parquet")
     return [found.path, *([str(beside)] if how.parquet and beside.exists() else [])]
-
-
-def _identity(path: Path) -> list[object]:
-    stat = path.stat()
-    return [stat.st_size, stat.st_mtime_ns, file_digest(path)]
-
-
-def _unchanged(path: Path, was: list[object], whole: bool) -> bool:
-    """Compare a file with what it was; by its contents only when the machine went down since.
-
-    A power loss may leave a file its size and its time, and take what was in it.
-    """
-    try:
-        stat = path.stat()
-        same = [stat.st_size, stat.st_mtime_ns] == was[:2]
-        return same and (whole or file_digest(path) == was[2])
-    except OSError:
-        return False
-
-
-def _boot() -> str:
-    """Name the time since this machine was last started."""
-    try:
-        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
-    except OSError:  # not Linux: contents are always compared
-        return secrets.token_hex(8)

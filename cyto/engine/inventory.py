@@ -11,8 +11,8 @@ from typing import Literal
 
 from cyto.core.layout import ASIDE, RunLayout, cache_folder
 from cyto.engine.claims import Claims
-from cyto.engine.export import export_folders, exported_files, named_exports
 from cyto.engine.history import History, read_history
+from cyto.engine.stamps import STAMP, export_folders, exported_files
 from cyto.engine.store import Entry, Store
 from cyto.errors import ConfigError, Problem
 
@@ -180,7 +180,7 @@ class _Inventory:
     def _exports(self) -> Iterator[Item]:
         wanted = self.history.current | self.kept.keys()
         for folder in self._export_folders():
-            key, files = exported_files(folder)
+            key, files = exported_files(folder / STAMP, folder.parent)
             if files:  # those of nodes that no record knows were kept on purpose
                 node = str(folder.relative_to(self.layout.output_dir))
                 stale = key not in wanted and node in self.history.nodes
@@ -194,7 +194,7 @@ class _Inventory:
         """Give what lies under names that the user gave: node, key, files."""
         for stamp in sorted(self.layout.exports.rglob("*.json")):
             node = stamp.relative_to(self.layout.exports).with_suffix("").as_posix()
-            key, files = named_exports(stamp, self.layout.export(node).parent)
+            key, files = exported_files(stamp, self.layout.export(node).parent)
             if files:
                 yield node, key, files
 

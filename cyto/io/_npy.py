@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from cyto.io._atomic import replacing
+from cyto.io.whole import replacing
 
 
 def write_npy(

@@ -10,9 +10,9 @@ from typing import Any, Literal, cast
 import numpy as np
 
 from cyto.errors import TaskOutputError
-from cyto.io._atomic import replacing
 from cyto.io._pixels import Array, Compression
 from cyto.io.images import Context, write_ome_tiff
+from cyto.io.whole import replacing
 
 Form = Literal["ome-tiff", "ome-zarr"]
 

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 
 from cyto.errors import TaskOutputError
-from cyto.io._atomic import replacing
 from cyto.io._pixels import (
     Array,
     Compression,
@@ -20,6 +19,7 @@ from cyto.io._pixels import (
     value_range,
 )
 from cyto.io._streaming import streamed
+from cyto.io.whole import replacing
 
 _CLASSIC_BYTES = (1 << 32) - (1 << 26)
 _OME = {"uint8", "uint16", "uint32", "int8", "int16", "int32", "float32", "float64"}

@@ -6,7 +6,7 @@ import re
 import shutil
 from pathlib import Path
 
-_TEMPORARY = re.compile(r"\.[0-9a-f]{16}\.(tmp|old)")  # as cyto/io/_atomic.py names them
+_TEMPORARY = re.compile(r"\.[0-9a-f]{16}\.(tmp|old)")  # as cyto/io/whole.py names them
 
 
 def remove_leftovers(folder: Path) -> None:

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from cyto.errors import TaskOutputError
-from cyto.io._atomic import replacing
 from cyto.io.images import Context, write_ome_tiff
+from cyto.io.whole import replacing
 
 if TYPE_CHECKING:
     from cyto.io._pixels import Compression

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cyto.errors import TaskOutputError
-from cyto.io._atomic import replacing
+from cyto.io.whole import replacing
 
 if TYPE_CHECKING:
     import networkx as nx

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cyto.errors import TaskOutputError
-from cyto.io._atomic import replacing_folder
 from cyto.io._ngff_text import AXES, image_attributes, label_attributes, labels_attributes
 from cyto.io._pixels import (
     Array,
@@ -23,6 +22,7 @@ from cyto.io._zarr_codecs import check_compression, codec_of
 from cyto.io._zarr_dtypes import widened, window, zarr_dtype
 from cyto.io._zarr_nodes import is_zarr
 from cyto.io.images import Context
+from cyto.io.whole import replacing_folder
 
 if TYPE_CHECKING:
     import zarr

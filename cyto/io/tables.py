@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cyto.errors import TaskOutputError
-from cyto.io._atomic import replacing
+from cyto.io.whole import replacing
 
 if TYPE_CHECKING:
     import pandas as pd

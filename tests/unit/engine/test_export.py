@@ -1,8 +1,9 @@
-"""Exports: what a user has made of them is kept, and nothing of an earlier result stays."""
+"""Exports: what is not ours is kept, and nothing of an earlier result stays."""
 
 from __future__ import annotations
 
 import shutil
+from pathlib import Path
 
 import networkx as nx
 import pandas as pd
@@ -11,6 +12,7 @@ import pytest
 from cyto.core.request import Ref
 from cyto.engine.export import export_entry
 from cyto.engine.plan import Export
+from cyto.engine.stamps import Stamp
 from cyto.engine.store import Entry
 from cyto.runners import exchange
 
@@ -25,7 +27,9 @@ def folder(tmp_path):
 
 
 def names(folder):
-    return sorted(path.name for path in folder.iterdir() if not path.name.startswith("."))
+    """Name all files below a folder but hidden ones."""
+    found = (path for path in folder.rglob("*") if path.is_file())
+    return sorted(str(p.relative_to(folder)) for p in found if not p.name.startswith("."))
 
 
 @pytest.mark.parametrize("key", "01")
@@ -33,14 +37,24 @@ def test_what_a_user_edited_is_kept_beside(folder, key):
     """Whether the result is the same as before or another."""
     (found,) = export_entry(value(1), folder, Export())
     (folder / "x.json").write_text("mine")
-    found, yours = export_entry(value(int(key) + 1, key), folder, Export())
+    found, kept = export_entry(value(int(key) + 1, key), folder, Export())
     assert (folder / "x.json").read_text() == f"{int(key) + 1}\n"
-    assert yours.path == str(folder / "x.edited.json")
-    assert (folder / "x.edited.json").read_text() == "mine"
+    assert (kept.path, kept.text) == (str(folder / "kept/x.json"), "was there, or was edited: kept")
+    assert (folder / "kept/x.json").read_text() == "mine"
     assert export_entry(value(int(key) + 1, key), folder, Export()) == (found,), "said once"
     (folder / "x.json").write_text("mine too")
-    assert export_entry(value(3, "2"), folder, Export())[1].path.endswith("/x.edited-2.json")
-    assert names(folder) == ["x.edited-2.json", "x.edited.json", "x.json"]
+    assert export_entry(value(3, "2"), folder, Export())[1].path.endswith("/kept-2/x.json")
+    assert names(folder) == ["kept-2/x.json", "kept/x.json", "x.json"]
+
+
+@pytest.mark.parametrize("named", [False, True])
+def test_what_was_there_before_us_is_kept(folder, named, tmp_path):
+    how = Export(files={"x": "node/x.json"}) if named else Export()
+    folder.mkdir(parents=True)
+    (folder / "x.json").write_text("of another program")
+    _, kept = export_entry(value(1), folder, how, tmp_path / "stamp.json" if named else None)
+    assert Path(kept.path).read_text() == "of another program"
+    assert names(folder) == ["kept/x.json", "x.json"]
 
 
 def test_a_moved_copy_is_not_an_edited_file(folder, tmp_path):
@@ -52,13 +66,43 @@ def test_a_moved_copy_is_not_an_edited_file(folder, tmp_path):
     assert (folder / "x.json").read_text() == "1\n"
 
 
-def test_files_without_a_successor_are_removed(folder, tmp_path):
+def test_what_a_kill_left_without_its_stamp_is_ours(folder, monkeypatch):
+    with monkeypatch.context() as killed:
+        killed.setattr(Stamp, "write", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            export_entry(value(1), folder, Export())
+    assert names(folder) == ["x.json"]
+    assert len(export_entry(value(2, "1"), folder, Export())) == 1
+    assert names(folder) == ["x.json"]
+    assert not (folder / ".exported.begun").exists()
+
+
+def test_two_nodes_that_take_turns_in_one_file_keep_nothing(folder, tmp_path):
+    """A step that is left out and put in again: both write the same name."""
+    how = Export(files={"x": "t/x.json"})
+    for turn in range(2):
+        for node in "ab":
+            key = str(turn) + node
+            entry = Entry(key=key * 16, outputs={"x": Ref("value", "inline", value=key)})
+            assert len(export_entry(entry, folder, how, tmp_path / f"exports/{node}.json")) == 1
+    assert names(folder.parent / "t") == ["x.json"]
+
+
+def test_results_of_another_pipeline_stay(folder, tmp_path):
+    """Its node has the same name, and its files may be inputs now."""
+    stamp = tmp_path / "stamp.json"
+    for number, name in enumerate(["one/x.json", "two/x.json", "two/y.json"]):
+        export_entry(value(number, str(number)), folder, Export(files={"x": name}), stamp)
+    assert names(folder.parent) == ["one/x.json", "two/x.json", "two/y.json"]
+
+
+def test_other_forms_of_a_result_are_removed(folder, tmp_path):
     table = exchange.save(pd.DataFrame({"a": [1]}), "dataframe", tmp_path, "t")
     export_entry(Entry(key="0" * 32, outputs={"t": table}), folder, Export(parquet=True))
-    (folder / "notes.txt").write_text("mine")
-    assert names(folder) == ["notes.txt", "t.csv", "t.parquet"]
+    (folder / "t.txt").write_text("mine")
+    assert names(folder) == ["t.csv", "t.parquet", "t.txt"]
     export_entry(Entry(key="0" * 32, outputs={"t": table}), folder, Export())
-    assert names(folder) == ["notes.txt", "t.csv"]
+    assert names(folder) == ["t.csv", "t.txt"]
 
 
 def test_a_shorter_movie_leaves_no_networks_of_the_longer(folder, tmp_path):

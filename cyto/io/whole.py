@@ -5,9 +5,28 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
+
+_TOLD: ContextVar[Callable[[Path, Path], None] | None] = ContextVar("told", default=None)
+
+
+@contextmanager
+def telling(told: Callable[[Path, Path], None]) -> Iterator[None]:
+    """Call *told* with each path just before something appears there, and where that is still."""
+    token = _TOLD.set(told)
+    try:
+        yield
+    finally:
+        _TOLD.reset(token)
+
+
+def _tell(path: Path, temporary: Path) -> None:
+    told = _TOLD.get()
+    if told is not None:
+        told(path, temporary)
 
 
 @contextmanager
@@ -21,6 +40,7 @@ def replacing(path: Path) -> Iterator[Path]:
     temporary = path.parent / f".{secrets.token_hex(8)}.tmp"
     try:
         yield temporary
+        _tell(path, temporary)
         os.replace(temporary, path)  # noqa: PTH105 (a path object's replace() says no more)
     finally:
         temporary.unlink(missing_ok=True)
@@ -39,6 +59,7 @@ def replacing_folder(path: Path) -> Iterator[Path]:
     try:
         temporary.mkdir()
         yield temporary
+        _tell(path, temporary)
         if path.is_dir():
             path.rename(old)
         try:
