@@ -85,7 +85,7 @@ class ChannelError(CytoError):
     channel, path
         The channel's name and the path as resolved.
     key
-        Which key is at fault: ``path``, ``channel``, ``frames``, ``crop`` or ``axes``.
+        Which key is at fault: ``path``, ``channel``, ``frames``, ``crop``, ``crop.y`` or ``axes``.
     """
 
     exit_code = 2

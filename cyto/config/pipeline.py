@@ -26,6 +26,10 @@ _RESOURCES = (
 )
 
 
+_STAGE_BASED = ("image_range", "spacing", "pipeline")
+"""Keys of stage-based files that have no like in the present format."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class PipelineConfig:
     """A pipeline that is right as far as its files can tell.
@@ -81,7 +85,7 @@ class PipelineConfig:
         """Give the path of a channel's *key*: of the channel where it is a path alone."""
         written = self.source.data.get("channels")
         mapping = isinstance(written, dict) and isinstance(written.get(name), dict)
-        return ("channels", name, key) if mapping else ("channels", name)
+        return ("channels", name, *key.split(".")) if mapping else ("channels", name)
 
     def problem(self, path: KeyPath, message: str, hint: str = "", *, key: bool = False) -> Problem:
         """Make a `Problem` at a key path, for what is found out later.
@@ -129,6 +133,7 @@ def load_pipeline(
     source = read_source(path, "pipeline", base)
     warnings: tuple[Problem, ...] = ()
     if is_legacy(source):
+        _check_reach(overrides)
         source, warnings = _translated(source)
     if "execution_configs" in source.data and "tasks" not in source.data:
         raise ConfigError([source.problem(("execution_configs",), *_RESOURCES, key=True)])
@@ -136,6 +141,18 @@ def load_pipeline(
     checks = (check_names, check_references, check_collect)
     model = validated(Pipeline, source, SHAPES, checks=checks, hint=_advice)
     return PipelineConfig(model=model, source=source, warnings=warnings)
+
+
+def _check_reach(overrides: Iterable[str]) -> None:
+    """Refuse to change parts of a stage-based file that are no more when it is translated."""
+    hint = "edit the file, or set what it becomes: tasks.NODE.params.X; cyto plan names the nodes"
+    problems = [
+        Problem(f"does not reach {root!r} of a stage-based file", hint, file=f"--set {text}")
+        for text in overrides
+        if (root := text.partition("=")[0].strip().partition(".")[0]) in _STAGE_BASED
+    ]
+    if problems:
+        raise ConfigError(problems)
 
 
 def _translated(source: Source) -> tuple[Source, tuple[Problem, ...]]:

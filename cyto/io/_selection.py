@@ -111,6 +111,6 @@ def _interval(
         raise ChannelError(
             f"crop {axis}: [{start}, {stop}] is out of range: the image has {size} pixels there",
             hint=f"write start and stop with 0 ≤ start < stop ≤ {size}",
-            key="crop",
+            key=f"crop.{axis}",
         )
     return start, stop

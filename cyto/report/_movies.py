@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
@@ -39,11 +39,12 @@ _TINTS = ("#46e08a", "#ff5fd2", "#5aa9ff", "#ffd166")
 
 @dataclass(kw_only=True)
 class _Layer:
-    """A movie that is shown; *context* is its calibration."""
+    """A movie that is shown; *context* tells its calibration."""
 
     name: str
     kind: str
     ref: Ref
+    context: Mapping[str, Any]
     node: int | None = None
     on: bool = True
     low: float = 0.0
@@ -73,7 +74,7 @@ def make_movies(view: RunView, details: Details) -> tuple[list[dict[str, Any]], 
     for name in chosen:
         layers = _layers(view, details, name)
         try:
-            movie, left = _sample(view, name, layers, _BUDGET_BYTES // len(chosen))
+            movie, left = _sample(name, layers, _BUDGET_BYTES // len(chosen))
         except (OSError, ValueError) as error:
             notes.append(f"pictures{f' of {name}' if name else ''}: {error}")
             continue
@@ -86,7 +87,12 @@ def _layers(view: RunView, details: Details, sample: str) -> list[_Layer]:
     """List what can be shown of a sample: its channels, images and labels."""
     facts = view.started.get("channels", {})
     channels = [
-        _Layer(name=name.rpartition("/")[2], kind="image", ref=Ref.from_json(view.channels[name]))
+        _Layer(
+            name=name.rpartition("/")[2],
+            kind="image",
+            ref=Ref.from_json(view.channels[name]),
+            context=facts[name],
+        )
         for name in facts
         if name.rpartition("/")[0] in {"", sample} and name in view.channels
     ]
@@ -97,17 +103,27 @@ def _layers(view: RunView, details: Details, sample: str) -> list[_Layer]:
         if node.sample != sample:
             continue
         entry = details.entry(node)
-        for key, ref in (entry.outputs if entry is not None else {}).items():
+        if entry is None:
+            continue
+        for key, ref in entry.outputs.items():
             if ref.kind not in {"image", "label"} or len(ref.shape or ()) != 3:
                 continue
-            layer = _Layer(name=f"{node.plain}.{key}", kind=ref.kind, ref=ref, node=node.index)
+            layer = _Layer(
+                name=f"{node.plain}.{key}",
+                kind=ref.kind,
+                ref=ref,
+                context=entry.context,
+                node=node.index,
+            )
             (labels if ref.kind == "label" else images).append(layer)
             if ref.kind == "label":
                 again |= _relabelled(view, node)
     shown = [layer for layer in labels if layer.name not in again]
-    for layer in images:
-        layer.on = not channels
-    return _alike([*channels, *images, *shown])
+    alike = _alike([*channels, *images, *shown])
+    of_channels = any(layer.kind == "image" and layer.node is None for layer in alike)
+    for layer in alike:
+        layer.on = layer.kind == "label" or layer.node is None or not of_channels
+    return alike
 
 
 def _relabelled(view: RunView, node: NodeView) -> set[str]:
@@ -134,9 +150,7 @@ def _spread(count: int, most: int) -> list[int]:
     return [int(place) for place in np.linspace(0, count - 1, most).round()]
 
 
-def _sample(
-    view: RunView, sample: str, layers: Sequence[_Layer], budget: int
-) -> tuple[dict[str, Any], list[str]]:
+def _sample(sample: str, layers: Sequence[_Layer], budget: int) -> tuple[dict[str, Any], list[str]]:
     kept, notes = [], []
     for kind, most in (("image", _IMAGES), ("label", _LABELS)):
         some = [layer for layer in layers if layer.kind == kind]
@@ -157,21 +171,19 @@ def _sample(
             layer.pictures = [base64.b64encode(data).decode("ascii") for data in jobs]
     if len(picks) < count:
         notes.append(f"frames: {len(picks)} of {count} have pictures")
-    return _json(view, sample, kept, picks), notes
+    return _json(sample, kept, picks), notes
 
 
-def _json(
-    view: RunView, sample: str, layers: Sequence[_Layer], picks: Sequence[int]
-) -> dict[str, Any]:
+def _json(sample: str, layers: Sequence[_Layer], picks: Sequence[int]) -> dict[str, Any]:
     _, height, width = layers[0].movie.shape
-    facts = _calibration(view, sample)
+    size, interval = (_known(layers, key) for key in ("pixel_size_um", "frame_interval_s"))
     tints = iter(_TINTS)
     return {
         "sample": sample,
         "frames": list(picks),
         "count": int(layers[0].movie.shape[0]),
-        "interval_s": facts.get("frame_interval_s"),
-        "um": facts.get("pixel_size_um"),
+        "interval_s": interval,
+        "um": size,
         "width": width,
         "height": height,
         "layers": [
@@ -190,11 +202,10 @@ def _json(
     }
 
 
-def _calibration(view: RunView, sample: str) -> dict[str, Any]:
-    for name, facts in view.started.get("channels", {}).items():
-        if name.rpartition("/")[0] in {"", sample}:
-            return dict(facts)
-    return {}
+def _known(layers: Sequence[_Layer], key: str) -> float | None:
+    """Give what those layers say that say something; ``None`` where they do not agree."""
+    said = {layer.context.get(key) for layer in layers} - {None}
+    return said.pop() if len(said) == 1 else None
 
 
 def _opened(layer: _Layer) -> bool:

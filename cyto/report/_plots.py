@@ -7,7 +7,8 @@ tasks are plotted too.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -52,18 +53,51 @@ def make_plots(tables: Tables) -> tuple[list[Plot], list[dict[str, str]], list[s
 
 
 def _latest_cells(found: Sequence[Table], tables: Tables) -> list[Table]:
-    """Give the tables with one row per cell and frame that no other such table follows."""
-    made = [t for t in found if t.has("frame", "label") and t.key == "dataframe"]
+    """Give the tables with one row per cell and frame that no other table of these cells follows.
+
+    A table with fewer rows than those before it is of a population of its own, which the node that
+    chose them names.
+    """
+    made = {
+        (t.node.plain, t.node.sample): t
+        for t in found
+        if t.has("frame", "label") and t.key == "dataframe"
+    }
     feeds = tables.feeds()
-    names = {t.node.plain for t in made}
-    earlier = {before for name in names for before in feeds.get(name, ()) if before in names}
-    last = [t for t in made if t.node.plain not in earlier]
+    before = {
+        (name, sample): [made[b, sample] for b in feeds.get(name, ()) if (b, sample) in made]
+        for name, sample in made
+    }
+    earlier = {
+        id(other) for key, table in made.items() for other in before[key] if _as_many(other, table)
+    }
     known: dict[tuple[str, str], Table] = {}
-    for table in last:  # two that end the same population: the one that knows who lives
-        key = (table.population, table.node.sample)
-        if key not in known or (table.has("alive") and not known[key].has("alive")):
-            known[key] = table
+    for key, table in made.items():
+        if id(table) in earlier:
+            continue
+        part = _chosen_by(key, made, before)
+        last = replace(table, population=f"{table.population}, {part}") if part else table
+        # two that end the same population: the one that knows who lives
+        end = (last.population, table.node.sample)
+        if end not in known or (last.has("alive") and not known[end].has("alive")):
+            known[end] = last
     return list(known.values())
+
+
+def _as_many(one: Table, other: Table) -> bool:
+    return one.rows == other.rows or None in {one.rows, other.rows}
+
+
+def _chosen_by(
+    key: tuple[str, str],
+    made: Mapping[tuple[str, str], Table],
+    before: Mapping[tuple[str, str], Sequence[Table]],
+) -> str:
+    """Name the node that left rows out on the way to a table; empty where none did."""
+    same = [other for other in before[key] if _as_many(other, made[key])]
+    if not same:
+        return key[0] if before[key] else ""
+    return _chosen_by((same[0].node.plain, key[1]), made, before)
 
 
 def _cells_over_time(cells: Sequence[Table]) -> Iterable[Plot]:
@@ -98,7 +132,7 @@ def _times(table: Table, count: int) -> Any:
 def _interval(table: Table) -> float:
     """Give the seconds between frames; 0 where they are not known."""
     if not table.has("t_s"):
-        return 0.0
+        return table.interval_s
     frames, times = table.column("frame"), table.column("t_s")
     later = np.flatnonzero((frames > 0) & np.isfinite(times))
     return float(times[later[0]] / frames[later[0]]) if len(later) else 0.0

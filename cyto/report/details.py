@@ -136,6 +136,8 @@ class Details:
 
     def _log(self, node: NodeView) -> dict[str, Any]:
         path = self._view.layout.log(node.name)
+        if not path.exists():
+            return {}
         most = _FAILED_LOG_BYTES if node.state == "failed" else _LOG_BYTES
         if (
             self._sum - self._taken.get(node.name, 0) + most > _BUDGET_BYTES

@@ -89,7 +89,7 @@ def collect_layers(layout: RunLayout, *, sample: str | None = None) -> View:
         hint = "; ".join(lacking) or "no node made an image, labels or tracks"
         raise UnavailableError(f"there is nothing to look at in {layout.output_dir}", hint=hint)
     found.sort(key=lambda layer: _ORDER.index(layer.kind))  # stable: the pipeline's order within
-    return View(layers=tuple(_hidden(found)), lacking=tuple(lacking))
+    return View(layers=tuple(hidden_below(found)), lacking=tuple(lacking))
 
 
 def _original(layers: list[Layer], nodes: Mapping[str, Any]) -> Iterator[Layer]:
@@ -109,12 +109,21 @@ def _original(layers: list[Layer], nodes: Mapping[str, Any]) -> Iterator[Layer]:
         yield replace(layer, visible=not (layer.kind == "labels" and layer.name in renewed))
 
 
-def _hidden(layers: list[Layer]) -> Iterator[Layer]:
-    """Hide images that nodes made where the channels are there to look at."""
-    channels = any(layer.kind == "image" and not layer.metadata for layer in layers)
+def hidden_below(layers: list[Layer]) -> Iterator[Layer]:
+    """Hide images that nodes made where the channels are there to look at.
+
+    Channels in µm do not lie under labels of which no pixel size is known.
+    """
+    found = {layer.units for layer in layers if layer.kind == "labels"}
+    under = {
+        layer.name
+        for layer in layers
+        if layer.kind == "image" and not layer.metadata and (not found or layer.units in found)
+    }
     for layer in layers:
-        made = layer.kind == "image" and bool(layer.metadata)
-        yield replace(layer, visible=layer.visible and not (made and channels))
+        image, made = layer.kind == "image", bool(layer.metadata)
+        shown = not image or (not under if made else layer.name in under)
+        yield replace(layer, visible=layer.visible and shown)
 
 
 def _sample(known: list[str], asked: str | None) -> str | None:

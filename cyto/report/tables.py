@@ -34,6 +34,8 @@ class Table:
         The cells that it is about, in a word.
     ref
         Where it lies.
+    interval_s
+        Seconds between frames, as they are known of what it was made of; 0 where they are not.
     """
 
     node: NodeView
@@ -41,6 +43,7 @@ class Table:
     group: str
     population: str
     ref: Ref
+    interval_s: float = 0.0
     read: dict[str, Any] = field(default_factory=dict, compare=False)
 
     def has(self, *columns: str) -> bool:
@@ -51,6 +54,14 @@ class Table:
     @cached_property
     def _names(self) -> Mapping[str, str]:
         return names_in(self.ref.columns or ())
+
+    @cached_property
+    def rows(self) -> int | None:
+        """How many rows it has; ``None`` where it cannot be read."""
+        try:
+            return int(self._arrow().num_rows)
+        except (OSError, ValueError):
+            return None
 
     def column(self, name: str) -> Any:
         """Give a column: numbers as float64 with NaN for what is missing, else a list."""
@@ -141,7 +152,10 @@ class Tables:
     def _all(self) -> Iterator[Table]:
         for node in self._view.nodes.values():
             entry = self._entry(node)
-            for key, ref in (entry.outputs if entry is not None else {}).items():
+            if entry is None:
+                continue
+            seconds: Any = entry.context.get("frame_interval_s")
+            for key, ref in entry.outputs.items():
                 if ref.kind == "dataframe" and ref.format == "arrow":
                     yield Table(
                         node=node,
@@ -149,6 +163,7 @@ class Tables:
                         group=self._group(node),
                         population=self._population(node),
                         ref=ref,
+                        interval_s=float(seconds or 0.0),
                     )
 
     def _entry(self, node: NodeView) -> Entry | None:

@@ -107,7 +107,7 @@ def _trace(origins: dict[KeyPath, KeyPath], name: str, old: str, value: JSON) ->
     if "frames" not in own:
         found["frames",] = ("image_range", "t")
     if "crop" not in own:
-        found["crop",] = ("image_range", "y")
+        found["crop",] = ("image_range",)
         found.update({("crop", axis): ("image_range", axis) for axis in ("y", "x")})
     origins.update({("channels", name, *part): path for part, path in found.items()})
 

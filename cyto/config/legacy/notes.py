@@ -60,6 +60,13 @@ def _of_file(model: LegacyFile, first: dict[str, Step]) -> Iterator[Note]:
             "took x for time and t for x"
         )
         yield ("image_range",), text, ""
+    if model.spacing and len(set(model.spacing)) > 1:
+        text = (
+            "pixels are not square: perimeter, Feret diameter, elongation and roundness are those "
+            "of square pixels of the same area, and exported images keep the pixel size that their "
+            "files tell"
+        )
+        yield ("spacing",), text, ""
     if model.fiji_dir is not None and "TrackMate" not in first:
         yield ("fiji_dir",), "is not needed: no step needs Fiji", ""
 

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 ALL = "all"
 
 
+_NAMES = {"channels", "image_label_pair", "output_channel_name"}
+"""Keys of steps under which channels are named."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Step:
     """One step, as far as it can be understood.
@@ -59,6 +63,23 @@ class Step:
     def place(self, *keys: str | int) -> KeyPath:
         """Give the path of a key in the step."""
         return (*self.path, *keys)
+
+
+def with_text_names(data: dict[str, JSON]) -> dict[str, JSON]:
+    """Make text of channel names that are whole numbers, such as wavelengths."""
+
+    def named(value: JSON, here: bool) -> JSON:
+        if isinstance(value, dict):
+            return {
+                key: part if key == "args" else named(part, here=key in _NAMES)
+                for key, part in value.items()
+            }
+        if isinstance(value, list):
+            return [named(part, here) for part in value]
+        whole = isinstance(value, int) and not isinstance(value, bool)
+        return str(value) if here and whole else value
+
+    return {**data, "pipeline": named(data.get("pipeline"), here=False)}
 
 
 def steps_of(source: Source) -> Iterator[Step]:

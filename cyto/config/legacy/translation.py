@@ -14,7 +14,7 @@ from cyto.config.legacy.model import SHAPES, LegacyFile
 from cyto.config.legacy.notes import notes_on
 from cyto.config.legacy.routing import Names, Router, Use
 from cyto.config.legacy.source import StepSource, TranslatedSource
-from cyto.config.legacy.steps import check_steps, steps_of
+from cyto.config.legacy.steps import check_steps, steps_of, with_text_names
 from cyto.config.paths import expanded
 from cyto.config.translation import validated
 from cyto.errors import ConfigError, Problem
@@ -69,7 +69,7 @@ def translate(source: Source, resolve: Resolve | None = None) -> Translated:
         All that is wrong with it, with line, column and step, and the nearest valid name.
     """
     start = start_of(source)
-    old = StepSource(source.file, source.data, source.marks, base=start)
+    old = StepSource(source.file, with_text_names(source.data), source.marks, base=start)
     work = _Translation(old, resolve or (lambda path: str(start / expanded(path))))
 
     def follow(_: Source) -> list[Problem]:

@@ -170,6 +170,24 @@ def test_a_range_outside_of_the_image(old, call) -> None:
     assert "bad.yaml:3:18: image_range.t: frames [50, 3] are out of range" in answer.err
 
 
+def test_a_crop_outside_of_the_image_names_its_axis(old, call) -> None:
+    ranges = "image_range:\n  y: [0, null]\n  x: [500, null]\n"
+    old.write(
+        OLD.replace("image_range: {t: [0, 100, 1]}   # more than there are\n", ranges), "bad.yaml"
+    )
+    answer = call("validate", "bad.yaml")
+    assert answer.code == 2
+    assert "bad.yaml:5:6: image_range.x: crop x: [500, " in answer.err
+
+
+@pytest.mark.parametrize("key", ["image_range.t", "spacing", "pipeline.preprocessing"])
+def test_set_says_what_it_does_not_reach(old, call, key) -> None:
+    answer = call("plan", "pipelines/old.yaml", "--set", f"{key}=[1, 2]")
+    assert answer.code == 2
+    assert f"does not reach '{key.partition('.')[0]}' of a stage-based file" in answer.err
+    assert call("plan", "pipelines/old.yaml", "--set", "output_dir=other").code == 0
+
+
 def test_help_names_it(call) -> None:
     assert "migrate" in call("--help").out
     assert "stage-based" in call("migrate", "--help").out

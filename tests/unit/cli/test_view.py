@@ -9,8 +9,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from cyto.core.request import Ref
 from cyto.engine.runs import find_run
-from cyto.report.layers import calibrated, collect_layers, track_rows
+from cyto.report.layers import Layer, calibrated, collect_layers, hidden_below, track_rows
 from cyto.runners import exchange
 
 TASKS = '''
@@ -87,6 +88,20 @@ def test_layers_of_a_run(movie):
     rows, graph = track_rows(exchange.load(view.layers[4].ref))
     assert rows[:2].tolist() == [[1, 0, 1, 1], [1, 1, 1, 1]]
     assert graph == {}
+
+
+@pytest.mark.parametrize(("unit", "shown"), [("µm", "tcell"), ("px", "half.image")])
+def test_channels_in_um_do_not_lie_under_labels_in_px(unit, shown):
+    """Where rows were left out, no pixel size is known any more."""
+    ref, made = Ref("image", "npy"), {"node": "half"}
+    units = ("frame", unit, unit)
+    layers = [
+        Layer(kind="image", name="tcell", ref=ref, units=("frame", "µm", "µm")),
+        Layer(kind="image", name="half.image", ref=ref, units=units, metadata=made),
+        Layer(kind="labels", name="half.label", ref=ref, units=units, metadata=made),
+    ]
+    visible = [layer.name for layer in hidden_below(layers) if layer.visible]
+    assert visible == [shown, "half.label"]
 
 
 def test_what_is_gone_is_said_and_the_rest_shown(movie, call):

@@ -239,6 +239,20 @@ def test_spacing_is_the_calibration(legacy) -> None:
         assert legacy(head + tracking).tasks["A_TrackMate"].params.get("spacing") == spacing
 
 
+def test_wavelengths_are_names(legacy) -> None:
+    config = legacy(
+        "channels: {488: a.tif, 561: b.tif}\npipeline:\n  preprocessing:\n"
+        "    - {name: ChannelMerge, channels: [[488, 561]], output_channel_name: 1}\n"
+        "    - {name: GammaCorrection, channels: [488]}\n"
+        "  segmentation:\n    - {name: CellPose, channels: [1], args: {channels: [0, 0]}}\n"
+        "  label_to_sparse: {image_label_pair: [[488, 1]]}\n"
+    )
+    merge = next(task for name, task in config.tasks.items() if "ChannelMerge" in name)
+    assert list(merge.inputs) == ["488", "561"]
+    cellpose = next(task for name, task in config.tasks.items() if "CellPose" in name)
+    assert cellpose.params["channels"] == [0, 0]
+
+
 def test_names_that_the_present_format_does_not_take(legacy) -> None:
     config = legacy(
         "channels: {T cell: a.tif, T_cell: b.tif, default: a.tif, 'grün+rot': b.tif}\npipeline:\n"

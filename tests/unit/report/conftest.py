@@ -91,7 +91,9 @@ class Recorded:
             },
         )
 
-    def publish(self, node: str, channel: str = "", **values: tuple[str, Any]) -> None:
+    def publish(
+        self, node: str, channel: str = "", um: float | None = None, **values: tuple[str, Any]
+    ) -> None:
         """Store what a node made, each value with its kind, and write the node's end."""
         self.keys += 1
         key, out = f"{self.keys:032x}", self.output / f"out-{self.keys}"
@@ -99,7 +101,8 @@ class Recorded:
         refs: dict[str, Ref] = {
             name: exchange.save(value, kind, out, name) for name, (kind, value) in values.items()
         }
-        context = {"channel": channel} if channel else {}
+        told = {"channel": channel or None, "pixel_size_um": um}
+        context = {name: value for name, value in told.items() if value is not None}
         made = {"node": node, "run": self.run_id, "versions": {"numpy": "2"}, "parts": {}}
         self.store.publish(key, out, Entry(key=key, outputs=refs, context=context, facts=made))
         self.finish(node, key=key, versions={"numpy": "2"})

@@ -54,6 +54,21 @@ def test_outlines_lie_on_the_cells_edges(recorded, movies):
     assert len(colors) == 1  # a cell keeps its colour
 
 
+def test_what_is_shown_has_its_own_pixel_size(recorded, movies):
+    """A movie of every second pixel: the channel has another shape, and is not shown with it."""
+    facts = {"pixel_size_um": 0.5, "frame_interval_s": None}
+    nodes = {"half": recorded.node(), "seg": recorded.node()}
+    recorded.start(nodes, channels={"tcell": facts})
+    read_channel(recorded, "tcell", np.zeros((2, 64, 64), np.uint16))
+    recorded.publish("half", um=1.0, image=("image", np.zeros((2, 32, 32), np.uint16)))
+    recorded.publish("seg", um=1.0, label=("label", np.ones((2, 32, 32), np.uint8)))
+    (movie,), _ = movies()
+    assert (movie["um"], movie["width"]) == (1.0, 32)
+    assert [(layer["name"], layer["on"]) for layer in movie["layers"]] == [
+        ("half.image", True), ("seg.label", True)
+    ]  # fmt: skip
+
+
 def test_touching_cells_have_an_edge_between_them(recorded, movies):
     labels = np.ones((1, 512, 512), np.uint8)
     labels[:, :, 256:] = 2

@@ -141,6 +141,26 @@ def test_tracks_of_stage_based_pipelines_are_drawn_in_px(recorded, plots):
     assert faults == []
 
 
+def test_a_choice_of_cells_is_a_population_of_its_own(recorded, plots):
+    """Whatever was measured of them after that; the others stay."""
+    recorded.start(
+        {
+            "seg": recorded.node(),
+            "big": recorded.node(inputs={"dataframe": "seg.dataframe"}),
+            "speed": recorded.node(inputs={"dataframe": "big.dataframe"}),
+        }
+    )
+    table = cells([0, 0, 1, 1])
+    recorded.publish("seg", channel="tcell", dataframe=("dataframe", table))
+    recorded.publish("big", channel="tcell", dataframe=("dataframe", table[::2]))
+    fast = table[::2].assign(track_id=1)
+    recorded.publish("speed", channel="tcell", dataframe=("dataframe", fast))
+    found, figures, _ = plots()
+    counts = {series.name: series.y for series in found["cells"].series}
+    assert counts == {"tcell": [2, 2], "tcell, big": [1, 1]}
+    assert figures["tcell, big cells per frame"]["note"] == "1 tracks"
+
+
 def test_a_table_without_cells_has_figures_without_a_warning(recorded, plots):
     recorded.start({"seg": recorded.node()})
     recorded.publish("seg", channel="tcell", dataframe=("dataframe", cells([])))
