@@ -18,6 +18,7 @@ from cyto.errors import ParameterError, Problem, TaskInputError
 from cyto.runners.blocks import JOINED
 from cyto.task import PipelineTask, Port, build_task, load_task
 from cyto.task.code import code_roots, path_parameters
+from cyto.task.parameters import find_faults
 
 _HOMES: tuple[str, ...] = (
     "preprocessing", "segmentation", "tabulation", "tracking", "contact", "postprocessing",
@@ -81,9 +82,9 @@ def load_node(
     except Exception as error:  # noqa: BLE001 - a user's module may raise anything
         message = f"{task.module!r} cannot be imported: {type(error).__name__}: {error}"
         return Loaded(), [config.problem(where, message)], []
-    problem = _check_params(config, name, cls)
-    if problem:
-        return Loaded(), [problem], []
+    problems = _check_params(config, name, cls)
+    if problems:
+        return Loaded(), problems, []
     paths = path_parameters(cls, task.params, str(config.source.folder))
     loaded = Loaded(
         params={**task.params, **paths},
@@ -124,17 +125,27 @@ def _outputs(cls: type[PipelineTask], inputs: object) -> Mapping[str, Port]:
     return {**further, **cls.outputs}
 
 
-def _check_params(config: PipelineConfig, name: str, cls: type) -> Problem | None:
+def _check_params(config: PipelineConfig, name: str, cls: type) -> list[Problem]:
     task = config.tasks[name]
+    errors: list[ParameterError] = []
+    if issubclass(cls, PipelineTask):
+        errors = find_faults(cls.parameters, task.params, cls.__name__)
     try:
-        build_task(cls, task.params) if issubclass(cls, PipelineTask) else _plain(cls, task.params)
+        if not errors:
+            check = build_task if issubclass(cls, PipelineTask) else _plain
+            check(cls, task.params)
     except ParameterError as error:
-        path: tuple[str, ...] = ("tasks", name, "params", error.parameter)
-        if error.parameter not in task.params:
-            path = ("tasks", name, "params" if task.params else "module")
-        unknown = error.parameter in task.params and error.message.startswith("unknown")
-        return config.problem(path, error.message, error.hint, key=unknown)
-    return None
+        errors = [error]
+    return [_of_parameter(config, name, error) for error in errors]
+
+
+def _of_parameter(config: PipelineConfig, name: str, error: ParameterError) -> Problem:
+    params = config.tasks[name].params
+    path: tuple[str, ...] = ("tasks", name, "params", error.parameter)
+    if error.parameter not in params:
+        path = ("tasks", name, "params" if params else "module")
+    unknown = error.parameter in params and error.message.startswith("unknown")
+    return config.problem(path, error.message, error.hint, key=unknown)
 
 
 def _plain(cls: type, params: Mapping[str, JSON]) -> None:

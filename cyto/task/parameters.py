@@ -143,30 +143,42 @@ def check_all(
     Raises
     ------
     ParameterError
-        For the first one that is unknown (with the nearest name), missing or wrong.
+        The first of `find_faults`.
     """
-    for name in given:
-        if name not in parameters:
-            raise ParameterError(
-                f"unknown parameter {name!r}",
-                task=task,
-                parameter=name,
-                hint=nearest(name, parameters, what="parameter"),
-            )
-    values: dict[str, Any] = {}
+    for fault in find_faults(parameters, given, task):
+        raise fault
+    return {
+        name: parameter.check(given[name], task)
+        if name in given
+        else parameter.value_by_default(task)
+        for name, parameter in parameters.items()
+    }
+
+
+def find_faults(
+    parameters: Mapping[str, Parameter], given: Mapping[str, JSON], task: str
+) -> list[ParameterError]:
+    """Find all that are unknown (with the nearest name), missing or wrong."""
+    faults = [
+        ParameterError(
+            f"unknown parameter {name!r}",
+            task=task,
+            parameter=name,
+            hint=nearest(name, parameters, what="parameter"),
+        )
+        for name in given
+        if name not in parameters
+    ]
     for name, parameter in parameters.items():
         if name in given:
-            values[name] = parameter.check(given[name], task)
+            try:
+                parameter.check(given[name], task)
+            except ParameterError as error:
+                faults.append(error)
         elif parameter.required:
-            raise ParameterError(
-                f"parameter {name!r} must be given ({parameter.type_name})",
-                task=task,
-                parameter=name,
-                hint=parameter.help,
-            )
-        else:
-            values[name] = parameter.value_by_default(task)
-    return values
+            message = f"parameter {name!r} must be given ({parameter.type_name})"
+            faults.append(ParameterError(message, task=task, parameter=name, hint=parameter.help))
+    return faults
 
 
 def describe(kind: Any) -> str:

@@ -174,6 +174,14 @@ WRONG_RESOURCES = {
 }
 
 
+def test_all_wrong_parameters_of_a_node_are_said_at_once(images, call):
+    params = "params: {mode: [1], factor: three, factr: 1}"
+    answer = call("validate", images.write(f"{NODE}    {params}\n"))
+    assert answer.code == 2
+    for words in ("unknown parameter 'factr'", "not 'three'", "params.mode: "):
+        assert words in answer.err
+
+
 @pytest.mark.parametrize("case", WRONG_RESOURCES)
 def test_wrong_resources(case, lab, call):
     text, path, words = WRONG_RESOURCES[case]
