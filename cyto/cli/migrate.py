@@ -55,7 +55,7 @@ def _check_parameters(old: str) -> None:
     config = load_pipeline(old)
     problems = [p for node in config.tasks for p in load_node(config, node, Placement())[1]]
     if problems:
-        raise ConfigError(config.source.ordered(list(dict.fromkeys(problems))))
+        raise ConfigError(config.source.ordered(problems))
 
 
 def _check_free(paths: list[Path], force: bool) -> None:

@@ -26,7 +26,7 @@ _RESOURCES = (
 )
 
 
-_STAGE_BASED = ("image_range", "spacing", "pipeline")
+_STAGE_BASED = ("image_range", "spacing", "pipeline", "fiji_dir", "microscope")
 """Keys of stage-based files that have no like in the present format."""
 
 

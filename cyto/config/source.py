@@ -99,10 +99,11 @@ class Source:
         return replace(self, data=data, marks={**marks, path: Mark(origin=origin)})
 
     def ordered(self, problems: list[Problem]) -> list[Problem]:
-        """Sort problems as the file has them, those of the command line last."""
+        """Sort problems as the file has them, each once, those of the command line last."""
         last = 10**9
         return sorted(
-            problems, key=lambda p: (p.file != self.file, p.line or last, p.column or last)
+            dict.fromkeys(problems),
+            key=lambda p: (p.file != self.file, p.line or last, p.column or last),
         )
 
 

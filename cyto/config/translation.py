@@ -88,7 +88,7 @@ def validated(
     for check in checks:
         problems.extend(check(source))
     if problems or value is None:
-        raise ConfigError(source.ordered(list(dict.fromkeys(problems))))
+        raise ConfigError(source.ordered(problems))
     return value
 
 

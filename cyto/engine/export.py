@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from cyto.core.movie import frames
 from cyto.engine.outcomes import Finding
 from cyto.engine.plan import Export
-from cyto.engine.stamps import STAMP, Guard, Stamp, boot, identity
+from cyto.engine.stamps import STAMP, Guard, Stamp
 from cyto.engine.store import Entry
 from cyto.io.leftovers import remove_leftovers
 from cyto.io.whole import telling
@@ -54,18 +54,19 @@ def export_entry(
     guard = Guard(stamp)
     with _writing(folder, how):
         if not stamp.holds(wanted):
+            noted = guard.noted()
             with telling(guard.before):
-                written = _written(entry, folder, how)
-            stamp.write({**wanted, **written})
+                findings, made = _written(entry, folder, how)
+            stamp.write({**wanted, "findings": [vars(found) for found in findings]}, made, noted)
             guard.clear()
-        elif stamp.known["boot"] != boot():
-            stamp.write(stamp.known)
-    findings = [Finding(**found) for found in stamp.known["findings"]]
+        else:
+            stamp.seen()
+    told = [Finding(**found) for found in stamp.known["findings"]]
     if guard.kept:
         first, more = guard.kept[0], len(guard.kept) - 1
         text = "was there, or was edited: kept" + (f", and {more} more" if more else "")
-        findings.append(Finding(key="kept", path=str(first), text=text))
-    return tuple(findings)
+        told.append(Finding(key="kept", path=str(first), text=text))
+    return tuple(told)
 
 
 @contextmanager
@@ -80,20 +81,21 @@ def _writing(folder: Path, how: Export) -> Iterator[None]:
         yield
 
 
-def _written(entry: Entry, folder: Path, how: Export) -> dict[str, Any]:
+def _written(entry: Entry, folder: Path, how: Export) -> tuple[list[Finding], dict[Path, str]]:
+    """Write the files; give what was found, and by file what it holds."""
+    findings: list[Finding] = []
+    made: dict[Path, str] = {}
     if not how.files:
         folder.mkdir(parents=True, exist_ok=True)
-        findings = [_export(entry, key, folder, how) for key in entry.outputs]
-        paths = [Path(path) for found in findings for path in _files(found, how)]
-    else:
-        findings, paths = [], []
-        for key, name in how.files.items():
-            if key in entry.outputs:
-                made = _export_named(entry, key, folder.parent / name, how)
-                findings.append(_finding(entry, key, made))
-                paths += made
-    files = {str(path): identity(path) for path in paths}
-    return {"files": files, "findings": [vars(found) for found in findings]}
+        for key in entry.outputs:
+            findings.append(_export(entry, key, folder, how))
+            made |= dict.fromkeys(_files(findings[-1], how), key)
+    for key, name in how.files.items():
+        if key in entry.outputs:
+            paths = _export_named(entry, key, folder.parent / name, how)
+            findings.append(_finding(entry, key, paths))
+            made |= dict.fromkeys(paths, f"{key} {name}")
+    return findings, made
 
 
 def _export(entry: Entry, key: str, folder: Path, how: Export) -> Finding:
@@ -160,6 +162,7 @@ def _cells(labels: Any) -> str:
     return f"{np.mean(counts):.1f}" if counts else "0"
 
 
-def _files(found: Finding, how: Export) -> list[str]:
-    beside = Path(found.path).with_suffix(".parquet")
-    return [found.path, *([str(beside)] if how.parquet and beside.exists() else [])]
+def _files(found: Finding, how: Export) -> list[Path]:
+    path = Path(found.path)
+    beside = path.with_suffix(".parquet")
+    return [path, beside] if how.parquet and beside.exists() else [path]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import filecmp
 import json
 import os
-import re
 import secrets
 import shutil
 from collections.abc import Iterator, Mapping
@@ -18,6 +17,8 @@ from cyto.engine.fingerprint import file_digest
 STAMP = ".exported.json"
 KEPT = "kept"
 """The folder beside an export for a file of the user's in its place."""
+Identity = list[Any]
+"""Size, time of the last change, digest: what tells a file from a later one."""
 
 
 class Stamp:
@@ -37,30 +38,70 @@ class Stamp:
 
     def holds(self, wanted: Mapping[str, Any]) -> bool:
         """Tell whether what was written is what is wanted, and its files are still as they were."""
-        known = self.known
+        known, wanted = self.known, {**wanted, "root": str(self.root)}
         if "files" not in known or any(known.get(name) != value for name, value in wanted.items()):
             return False
         whole = known.get("boot") == boot()
         return all(_unchanged(Path(path), was, whole) for path, was in known["files"].items())
 
-    def files(self) -> dict[Path, list[object]]:
-        """Give the files that were written, where they are now, and what they were."""
+    def files(self, *lists: str) -> dict[Path, Identity]:
+        """Give files that were written, where they are now, and what they were.
+
+        Parameters
+        ----------
+        lists
+            ``files``: what was written last; ``older``: what was written before, under other names.
+        """
         found = {}
-        for written, was in dict(self.known.get("files") or {}).items():
-            inside = os.path.relpath(written, str(self.known.get("root")))
-            if not inside.startswith(".."):
-                found[self.root / inside] = was
+        for name in lists:
+            for written, was in dict(self.known.get(name) or {}).items():
+                inside = os.path.relpath(written, str(self.known.get("root")))
+                if not inside.startswith(".."):
+                    found[self.root / inside] = was
         return found
 
-    def write(self, known: Mapping[str, Any]) -> None:
-        """Remember what was written now; other forms of the same things are removed."""
-        before = self.files()
-        self.known = {**known, "root": str(self.root), "boot": boot()}
-        now = {Path(path) for path in self.known["files"]}
-        forms = {_form(path) for path in now}
-        for path in before.keys() - now:
-            if _form(path) in forms and _unchanged(path, before[path], whole=not path.is_dir()):
+    def write(
+        self, known: Mapping[str, Any], made: Mapping[Path, str], noted: Mapping[Path, Identity]
+    ) -> None:
+        """Remember what was written now; what it takes the place of is removed.
+
+        Parameters
+        ----------
+        known
+            What `holds` is asked for, and more.
+        made
+            By file what it holds: an output's key, and the name that the user gave. An older file
+            of the same is removed: a Parquet beside the CSV, networks of frames that are no more.
+        noted
+            More files that are ours, of a run that was killed.
+        """
+        before = {**noted, **self.files("older", "files")}
+        former = {self.root / path: what for path, what in self.known.get("made", {}).items()}
+        older = {}
+        for path in sorted(before.keys() - made.keys()):
+            if not _unchanged(path, before[path], whole=True):
+                continue
+            if former.get(path, "") in made.values():
                 _remove(path)
+            else:
+                older[str(path)] = before[path]
+        self.known = {
+            **known,
+            "root": str(self.root),
+            "boot": boot(),
+            "files": {str(path): _identity(path) for path in made},
+            "made": {os.path.relpath(path, self.root): what for path, what in made.items()},
+            "older": older,
+        }
+        self._save()
+
+    def seen(self) -> None:
+        """Remember that files were found as they were since the machine was started."""
+        if self.known["boot"] != boot():
+            self.known["boot"] = boot()
+            self._save()
+
+    def _save(self) -> None:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         part = self.path.with_suffix(".part")
         part.write_text(json.dumps(self.known), encoding="utf-8")
@@ -83,45 +124,55 @@ class Guard:
         self.kept: list[Path] = []
 
     def before(self, path: Path, new: Path) -> None:
-        """Move what is at *path* aside if it is not as we wrote it; note that ours comes there.
+        """Move what is at *path* aside if it is not as we wrote it; note that *new* comes there.
 
-        What is the same as *new*, which comes there, may go. The note lets the next run know its
-        own, after a kill between a file and its stamp.
+        What is the same as *new* may go. The note lets the next run know its own, after a kill
+        between a file and its stamp.
         """
         if path.exists() and not self._ours(path) and not _same(path, new):
             self.kept.append(_put_aside(path))
         self._begun.parent.mkdir(parents=True, exist_ok=True)
         with self._begun.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(str(path)) + "\n")
+            file.write(json.dumps([str(path), *_looks(new)]) + "\n")
+
+    def noted(self) -> dict[Path, Identity]:
+        """Give the files that were begun and have no stamp yet, as they were written."""
+        found: dict[Path, Identity] = {}
+        try:
+            lines = self._begun.read_text(encoding="utf-8").splitlines()
+        except OSError:
+            return found
+        for line in lines:
+            try:
+                path, *looks = json.loads(line)
+            except ValueError:  # cut off by the kill
+                continue
+            if _unchanged(Path(path), looks, whole=True):
+                found[Path(path)] = _identity(Path(path))
+        return found
 
     def clear(self) -> None:
         """Forget the notes: the stamp has been written."""
         self._begun.unlink(missing_ok=True)
 
     def _ours(self, path: Path) -> bool:
-        changed, digest = path.stat().st_mtime_ns, ""
+        looks, digest = _looks(path), ""
         for stamp in self._stamps():
-            was = stamp.files().get(path)
+            was = stamp.files("older", "files").get(path)
             if was is None:
                 continue
-            if was[1] == changed:  # what a power loss took leaves the time as it was
+            if was[1] == looks[1]:  # what a power loss took leaves the time as it was
                 return True
             digest = digest or file_digest(path)
             if was[2] == digest:
                 return True
-        return json.dumps(str(path)) in self._noted()
+        return path in self.noted()
 
     def _stamps(self) -> Iterator[Stamp]:
         yield self._stamp
         if self._stamp.path.name != STAMP:
             others = self._stamp.path.parent.glob("*.json")
             yield from (Stamp(path, self._stamp.root) for path in others)
-
-    def _noted(self) -> list[str]:
-        try:
-            return self._begun.read_text(encoding="utf-8").splitlines()
-        except OSError:
-            return []
 
 
 def export_folders(output_dir: Path) -> list[Path]:
@@ -146,14 +197,8 @@ def exported_files(stamp: Path, root: Path) -> tuple[str, list[Path]]:
     read = Stamp(stamp, root)
     if stamp.parent.is_symlink() or "key" not in read.known:
         return "", []
-    files = [path for path, was in read.files().items() if _unchanged(path, was, whole=True)]
+    files = [path for path, was in read.files("files").items() if _unchanged(path, was, whole=True)]
     return str(read.known["key"]), [*files, stamp]
-
-
-def identity(path: Path) -> list[object]:
-    """Give what tells a file from a later one: its size, its time and its digest."""
-    stat = path.stat()
-    return [stat.st_size, stat.st_mtime_ns, file_digest(path)]
 
 
 def boot() -> str:
@@ -172,15 +217,27 @@ def _read(stamp: Path) -> dict[str, Any]:
     return data if isinstance(data, dict) else {}
 
 
-def _unchanged(path: Path, was: list[object], whole: bool) -> bool:
+def _identity(path: Path) -> Identity:
+    return [*_looks(path), file_digest(path)]
+
+
+def _looks(path: Path) -> list[int]:
+    """Give the size of a file and when it changed last; of a folder, of all in it."""
+    stat = path.stat()
+    if not path.is_dir():
+        return [stat.st_size, stat.st_mtime_ns]
+    inside = [each.lstat() for each in path.rglob("*")]
+    latest = max([stat.st_mtime_ns, *(each.st_mtime_ns for each in inside)])
+    return [sum(each.st_size for each in inside), latest]
+
+
+def _unchanged(path: Path, was: Identity, whole: bool) -> bool:
     """Compare a file with what it was; by its contents only when the machine went down since.
 
     A power loss may leave a file its size and its time, and take what was in it.
     """
     try:
-        stat = path.stat()
-        same = [stat.st_size, stat.st_mtime_ns] == was[:2]
-        return same and (whole or file_digest(path) == was[2])
+        return _looks(path) == was[:2] and (whole or file_digest(path) == was[2])
     except OSError:
         return False
 
@@ -189,11 +246,6 @@ def _same(one: Path, other: Path) -> bool:
     if one.is_dir() or other.is_dir():
         return one.is_dir() == other.is_dir() and file_digest(one) == file_digest(other)
     return filecmp.cmp(one, other, shallow=False)
-
-
-def _form(path: Path) -> tuple[Path, str]:
-    """Give what the forms of one thing share: CSV and Parquet, the networks of all frames."""
-    return path.parent, re.sub(r"_\d+$", "", path.name.partition(".")[0])
 
 
 def _remove(path: Path) -> None:
@@ -205,8 +257,11 @@ def _remove(path: Path) -> None:
 
 def _put_aside(path: Path) -> Path:
     """Move a file into ``kept``, ``kept-2`` … beside it, where a pattern for others misses it."""
-    names = (KEPT if number == 1 else f"{KEPT}-{number}" for number in count(1))
-    kept = next(each for name in names if not (each := path.parent / name / path.name).exists())
-    kept.parent.mkdir(exist_ok=True)
+    for number in count(1):
+        folder = path.parent / (KEPT if number == 1 else f"{KEPT}-{number}")
+        if not (folder / path.name).exists() and (folder.is_dir() or not folder.exists()):
+            break
+    folder.mkdir(exist_ok=True)
+    kept = folder / path.name
     path.rename(kept)
     return kept

@@ -7,7 +7,7 @@ tasks are plotted too.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -29,8 +29,10 @@ def make_plots(tables: Tables) -> tuple[list[Plot], list[dict[str, str]], list[s
     -------
     The plots, headline figures (``label``, ``value``, ``note``), and what could not be plotted.
     """
-    found = tables.all()
-    cells = _latest_cells(found, tables)
+    stored = tables.all()
+    chains = _Chains(stored, tables)
+    found = [chains.named(table) for table in stored]
+    cells = _latest_cells(found, chains)
     makers: list[Callable[[], Iterable[Plot]]] = [
         lambda: _cells_over_time(cells),
         lambda: _survival([t for t in found if t.has("group", "survival", "lower", "upper")]),
@@ -52,52 +54,60 @@ def make_plots(tables: Tables) -> tuple[list[Plot], list[dict[str, str]], list[s
     return plots, figures, faults
 
 
-def _latest_cells(found: Sequence[Table], tables: Tables) -> list[Table]:
+Name = str
+"""Of a node in the pipeline file."""
+
+
+class _Chains:
+    """Which table of cells follows which, and where cells were left out on the way."""
+
+    def __init__(self, found: Sequence[Table], tables: Tables) -> None:
+        made = [t for t in found if t.has("frame", "label") and t.key == "dataframe"]
+        self.rows: dict[Name, dict[str, int | None]] = {}
+        for table in made:
+            self.rows.setdefault(table.node.plain, {})[table.node.sample] = table.rows
+        feeds = tables.feeds()
+        self.before: dict[Name, list[Name]] = {
+            name: sorted(feeds.get(name, set()) & self.rows.keys()) for name in self.rows
+        }
+        self.earlier = {b for name in self.rows for b in self.before[name] if self.same(b, name)}
+
+    def same(self, one: Name, other: Name) -> bool:
+        """Tell whether both have the same cells, in all samples that have both."""
+        return all(
+            rows is None or self.rows[other].get(sample) in {None, rows}
+            for sample, rows in self.rows[one].items()
+        )
+
+    def part(self, name: Name) -> Name:
+        """Name the node that left cells out on the way to a table; empty where none did."""
+        if not self.before.get(name):
+            return ""
+        same = next((before for before in self.before[name] if self.same(before, name)), None)
+        return name if same is None else self.part(same)
+
+    def named(self, table: Table) -> Table:
+        """Give a table whose population is named as what is left."""
+        part = self.part(table.node.plain) if table.key == "dataframe" else ""
+        return replace(table, population=f"{table.population}, {part}") if part else table
+
+
+def _latest_cells(found: Sequence[Table], chains: _Chains) -> list[Table]:
     """Give the tables with one row per cell and frame that no other table of these cells follows.
 
-    A table with fewer rows than those before it is of a population of its own, which the node that
-    chose them names.
+    A table with fewer rows than those before it is of a population of its own.
     """
-    made = {
-        (t.node.plain, t.node.sample): t
-        for t in found
-        if t.has("frame", "label") and t.key == "dataframe"
-    }
-    feeds = tables.feeds()
-    before = {
-        (name, sample): [made[b, sample] for b in feeds.get(name, ()) if (b, sample) in made]
-        for name, sample in made
-    }
-    earlier = {
-        id(other) for key, table in made.items() for other in before[key] if _as_many(other, table)
-    }
     known: dict[tuple[str, str], Table] = {}
-    for key, table in made.items():
-        if id(table) in earlier:
+    for table in found:
+        if table.key != "dataframe" or table.node.plain not in chains.rows:
             continue
-        part = _chosen_by(key, made, before)
-        last = replace(table, population=f"{table.population}, {part}") if part else table
+        if table.node.plain in chains.earlier:
+            continue
         # two that end the same population: the one that knows who lives
-        end = (last.population, table.node.sample)
-        if end not in known or (last.has("alive") and not known[end].has("alive")):
-            known[end] = last
+        end = (table.population, table.node.sample)
+        if end not in known or (table.has("alive") and not known[end].has("alive")):
+            known[end] = table
     return list(known.values())
-
-
-def _as_many(one: Table, other: Table) -> bool:
-    return one.rows == other.rows or None in {one.rows, other.rows}
-
-
-def _chosen_by(
-    key: tuple[str, str],
-    made: Mapping[tuple[str, str], Table],
-    before: Mapping[tuple[str, str], Sequence[Table]],
-) -> str:
-    """Name the node that left rows out on the way to a table; empty where none did."""
-    same = [other for other in before[key] if _as_many(other, made[key])]
-    if not same:
-        return key[0] if before[key] else ""
-    return _chosen_by((same[0].node.plain, key[1]), made, before)
 
 
 def _cells_over_time(cells: Sequence[Table]) -> Iterable[Plot]:

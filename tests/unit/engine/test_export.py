@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 import networkx as nx
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -94,6 +95,56 @@ def test_results_of_another_pipeline_stay(folder, tmp_path):
     for number, name in enumerate(["one/x.json", "two/x.json", "two/y.json"]):
         export_entry(value(number, str(number)), folder, Export(files={"x": name}), stamp)
     assert names(folder.parent) == ["one/x.json", "two/x.json", "two/y.json"]
+
+
+def test_names_that_differ_in_a_number_are_of_other_things(folder, tmp_path):
+    """Such as those of wells, one after the other, by the same node."""
+    stamp = tmp_path / "stamp.json"
+    for turn in range(2):
+        for number in range(3):
+            how = Export(files={"x": f"node/x_{number}.json"})
+            entry = value(10 * turn + number, f"{turn}{number}")
+            assert len(export_entry(entry, folder, how, stamp)) == 1, "nothing is kept"
+    assert names(folder) == ["x_0.json", "x_1.json", "x_2.json"]
+
+
+def test_edits_inside_a_folder_are_edits(folder, tmp_path):
+    """A folder's own size and time do not tell."""
+    ref = exchange.save(np.zeros((1, 8, 8), np.uint8), "label", tmp_path, "x")
+    how = Export(images="ome-zarr")
+    export_entry(Entry(key="0" * 32, outputs={"x": ref}), folder, how)
+    chunk = next(p for p in (folder / "x.ome.zarr/0").rglob("*") if p.is_file() and "c" in p.parts)
+    chunk.write_bytes(b"mine")
+    _, kept = export_entry(Entry(key="0" * 32, outputs={"x": ref}), folder, how)
+    assert (Path(kept.path) / chunk.relative_to(folder / "x.ome.zarr")).read_bytes() == b"mine"
+    assert chunk.read_bytes() != b"mine"
+
+
+def test_a_copied_folder_is_judged_by_its_own_files(folder, tmp_path):
+    export_entry(value(1), folder, Export())
+    copied = tmp_path / "copied" / "node"
+    shutil.copytree(folder, copied)
+    (copied / "x.json").unlink()
+    (found,) = export_entry(value(1), copied, Export())
+    assert found.path == str(copied / "x.json")
+    assert names(copied) == ["x.json"]
+
+
+def test_what_is_edited_after_a_kill_is_kept(folder, monkeypatch):
+    with monkeypatch.context() as killed:
+        killed.setattr(Stamp, "write", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            export_entry(value(1), folder, Export())
+    (folder / "x.json").write_text("mine, by hand")
+    assert len(export_entry(value(2, "1"), folder, Export())) == 2
+    assert names(folder) == ["kept/x.json", "x.json"]
+
+
+def test_a_file_named_as_the_folder_for_kept_ones_is_in_nobodys_way(folder):
+    folder.mkdir(parents=True)
+    (folder / "kept").write_text("mine")
+    (folder / "x.json").write_text("mine too")
+    assert export_entry(value(1), folder, Export())[1].path.endswith("/kept-2/x.json")
 
 
 def test_other_forms_of_a_result_are_removed(folder, tmp_path):

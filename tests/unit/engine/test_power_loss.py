@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from cyto.engine import export, stamps
+from cyto.engine import stamps
 from cyto.engine.lock import RunLock
 from cyto.engine.manager import TaskManager
 from cyto.engine.planning import make_plan
@@ -88,8 +88,7 @@ def left(lab) -> dict[str, str]:
 
 
 def start_anew(monkeypatch) -> None:
-    for module in (export, stamps):
-        monkeypatch.setattr(module, "boot", lambda: "after the power loss")
+    monkeypatch.setattr(stamps, "boot", lambda: "after the power loss")
 
 
 def entry(lab, node) -> Path:

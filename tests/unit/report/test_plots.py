@@ -153,12 +153,31 @@ def test_a_choice_of_cells_is_a_population_of_its_own(recorded, plots):
     table = cells([0, 0, 1, 1])
     recorded.publish("seg", channel="tcell", dataframe=("dataframe", table))
     recorded.publish("big", channel="tcell", dataframe=("dataframe", table[::2]))
-    fast = table[::2].assign(track_id=1)
+    fast = table[::2].assign(track_id=1, speed_px_frame=[np.nan, 1.0])
     recorded.publish("speed", channel="tcell", dataframe=("dataframe", fast))
     found, figures, _ = plots()
     counts = {series.name: series.y for series in found["cells"].series}
     assert counts == {"tcell": [2, 2], "tcell, big": [1, 1]}
     assert figures["tcell, big cells per frame"]["note"] == "1 tracks"
+    assert found["speeds"].note.startswith("tcell, big: median 1 ")
+
+
+def test_a_choice_that_leaves_out_nothing_in_some_samples_is_one_all_the_same(recorded, plots):
+    samples = {"s1": {"dose": "high"}, "s2": {"dose": "low"}}
+    nodes = {}
+    for name in samples:
+        nodes[f"{name}/seg"] = recorded.node()
+        nodes[f"{name}/big"] = recorded.node(inputs={"dataframe": f"{name}/seg.dataframe"})
+    recorded.start(nodes, samples=samples)
+    table = cells([0, 0])
+    for name, kept in (("s1", table[:1]), ("s2", table)):
+        recorded.publish(f"{name}/seg", channel="tcell", dataframe=("dataframe", table))
+        recorded.publish(f"{name}/big", channel="tcell", dataframe=("dataframe", kept))
+    found, figures, _ = plots()
+    assert figures["tcell, big cells per frame"]["value"] == "1.5"
+    assert figures["tcell cells per frame"]["value"] == "2.0"
+    names = {series.name for series in found["cells"].series}
+    assert {name.rpartition(", ")[0] for name in names} <= {"", "tcell", "tcell, big"}
 
 
 def test_a_table_without_cells_has_figures_without_a_warning(recorded, plots):
