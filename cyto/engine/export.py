@@ -41,31 +41,35 @@ def export_entry(
     folder
         The node's own folder; names that the user gave are inside its parent.
     where
-        The file that remembers what was written; ``None``: one in *folder*. Needed where the user
-        gave names, as the folder then stays unmade.
+        The file that remembers what was written where the user gave names, as the folder then
+        stays unmade; those of other nodes lie beside it. ``None``: one in *folder*, as always
+        where he gave none.
 
     Returns
     -------
     What was found, with the path of each file; files that were kept are the last.
     """
-    stamp = Stamp(where or folder / STAMP, folder.parent)
+    own = folder / STAMP
+    stamp = Stamp(where if where and how.files else own, folder.parent)
     # a node that was forced has another result under the same key
     wanted = {"key": entry.key, "run": entry.facts.get("run"), "how": vars(how)}
-    guard = Guard(stamp)
+    guard = Guard(stamp, lambda: [own, *(where.parent.glob("*.json") if where else ())])
     with _writing(folder, how):
         if not stamp.holds(wanted):
             noted = guard.noted()
             with telling(guard.before):
-                findings, made = _written(entry, folder, how)
+                findings, made = _written(entry, folder, how, guard)
             stamp.write({**wanted, "findings": [vars(found) for found in findings]}, made, noted)
+            kept = guard.kept
             guard.clear()
         else:
+            kept = []
             stamp.seen()
     told = [Finding(**found) for found in stamp.known["findings"]]
-    if guard.kept:
-        first, more = guard.kept[0], len(guard.kept) - 1
-        text = "was there, or was edited: kept" + (f", and {more} more" if more else "")
-        told.append(Finding(key="kept", path=str(first), text=text))
+    if kept:
+        more = f", and {len(kept) - 1} more" if len(kept) > 1 else ""
+        text = f"was there, or was edited: kept{more}"
+        told.append(Finding(key="kept", path=str(kept[0]), text=text))
     return tuple(told)
 
 
@@ -81,20 +85,24 @@ def _writing(folder: Path, how: Export) -> Iterator[None]:
         yield
 
 
-def _written(entry: Entry, folder: Path, how: Export) -> tuple[list[Finding], dict[Path, str]]:
+def _written(
+    entry: Entry, folder: Path, how: Export, guard: Guard
+) -> tuple[list[Finding], dict[Path, str]]:
     """Write the files; give what was found, and by file what it holds."""
     findings: list[Finding] = []
     made: dict[Path, str] = {}
     if not how.files:
         folder.mkdir(parents=True, exist_ok=True)
         for key in entry.outputs:
+            guard.what = key
             findings.append(_export(entry, key, folder, how))
             made |= dict.fromkeys(_files(findings[-1], how), key)
     for key, name in how.files.items():
         if key in entry.outputs:
+            guard.what = f"{key} {name}"
             paths = _export_named(entry, key, folder.parent / name, how)
             findings.append(_finding(entry, key, paths))
-            made |= dict.fromkeys(paths, f"{key} {name}")
+            made |= dict.fromkeys(paths, guard.what)
     return findings, made
 
 

@@ -109,7 +109,7 @@ class Results:
     def _exported(self, node: Node, entry: Entry) -> tuple[Finding, ...]:
         if node.export is None:
             return ()
-        stamp = self._layout.named_exports(node.name) if node.export.files else None
+        stamp = self._layout.named_exports(node.name)
         return export_entry(entry, self._layout.export(node.name), node.export, stamp)
 
     def _succeeded(self, node: Node, entry: Entry, outcome: Outcome) -> NodeReport:

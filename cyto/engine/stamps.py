@@ -7,12 +7,16 @@ import json
 import os
 import secrets
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 from typing import Any
 
+import xxhash
+
 from cyto.engine.fingerprint import file_digest
+from cyto.errors import CytoError
 
 STAMP = ".exported.json"
 KEPT = "kept"
@@ -61,7 +65,7 @@ class Stamp:
         return found
 
     def write(
-        self, known: Mapping[str, Any], made: Mapping[Path, str], noted: Mapping[Path, Identity]
+        self, known: Mapping[str, Any], made: Mapping[Path, str], noted: Mapping[Path, Note]
     ) -> None:
         """Remember what was written now; what it takes the place of is removed.
 
@@ -75,11 +79,12 @@ class Stamp:
         noted
             More files that are ours, of a run that was killed.
         """
-        before = {**noted, **self.files("older", "files")}
+        before = {**self.files("older", "files"), **{p: note.identity for p, note in noted.items()}}
         former = {self.root / path: what for path, what in self.known.get("made", {}).items()}
+        former |= {path: note.what for path, note in noted.items()}
         older = {}
         for path in sorted(before.keys() - made.keys()):
-            if not _unchanged(path, before[path], whole=True):
+            if not _still(path, before[path]):
                 continue
             if former.get(path, "") in made.values():
                 _remove(path)
@@ -108,71 +113,100 @@ class Stamp:
         part.replace(self.path)
 
 
+@dataclass(frozen=True)
+class Note:
+    """What was written without a stamp so far: what it holds, as in `Stamp.write`, and looks."""
+
+    what: str
+    identity: Identity
+
+
 class Guard:
     """Lets nothing of the user's be replaced.
 
     Parameters
     ----------
     stamp
-        Of the export that is about to be written; where the user gave names, other nodes' lie
-        beside it, and tell of files that these wrote.
+        Of the export that is about to be written.
+    others
+        Finds stamps that may tell of the same files, when something is in the way: those of other
+        nodes, or of this one's other place.
     """
 
-    def __init__(self, stamp: Stamp) -> None:
-        self._stamp = stamp
-        self._begun = stamp.path.with_suffix(".begun")
-        self.kept: list[Path] = []
+    def __init__(self, stamp: Stamp, others: Callable[[], Iterable[Path]]) -> None:
+        self._stamp, self._others = stamp, others
+        self.what = ""
+        """What is written at the moment, as `Stamp.write` has it."""
 
     def before(self, path: Path, new: Path) -> None:
         """Move what is at *path* aside if it is not as we wrote it; note that *new* comes there.
 
-        What is the same as *new* may go. The note lets the next run know its own, after a kill
-        between a file and its stamp.
+        What is the same as *new* may go. The notes let the next run know its own, and say what was
+        moved, after a kill or a failure between a file and its stamp.
         """
-        if path.exists() and not self._ours(path) and not _same(path, new):
-            self.kept.append(_put_aside(path))
-        self._begun.parent.mkdir(parents=True, exist_ok=True)
-        with self._begun.open("a", encoding="utf-8") as file:
-            file.write(json.dumps([str(path), *_looks(new)]) + "\n")
+        if (path.exists() or path.is_symlink()) and not self._ours(path) and not _same(path, new):
+            self._write(KEPT, _put_aside(path))
+        self._write(self.what, path, *_looks(new))
 
-    def noted(self) -> dict[Path, Identity]:
+    @property
+    def kept(self) -> list[Path]:
+        """The files that were moved aside, also by runs that did not come to the stamp."""
+        return [path for _, path, *looks in _lines(self._stamp) if not looks]
+
+    def noted(self) -> dict[Path, Note]:
         """Give the files that were begun and have no stamp yet, as they were written."""
-        found: dict[Path, Identity] = {}
-        try:
-            lines = self._begun.read_text(encoding="utf-8").splitlines()
-        except OSError:
-            return found
-        for line in lines:
-            try:
-                path, *looks = json.loads(line)
-            except ValueError:  # cut off by the kill
-                continue
-            if _unchanged(Path(path), looks, whole=True):
-                found[Path(path)] = _identity(Path(path))
-        return found
+        return _notes(self._stamp)
 
     def clear(self) -> None:
         """Forget the notes: the stamp has been written."""
-        self._begun.unlink(missing_ok=True)
+        _begun(self._stamp).unlink(missing_ok=True)
+
+    def _write(self, what: str, path: Path, *looks: int) -> None:
+        file = _begun(self._stamp)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with file.open("a", encoding="utf-8") as lines:
+            lines.write(json.dumps([what, os.path.relpath(path, self._stamp.root), *looks]) + "\n")
 
     def _ours(self, path: Path) -> bool:
-        looks, digest = _looks(path), ""
         for stamp in self._stamps():
             was = stamp.files("older", "files").get(path)
-            if was is None:
-                continue
-            if was[1] == looks[1]:  # what a power loss took leaves the time as it was
+            torn = stamp.known.get("boot") != boot()
+            if was and (_still(path, was) or (torn and _torn(path, was))):
                 return True
-            digest = digest or file_digest(path)
-            if was[2] == digest:
+            if path in _notes(stamp):
                 return True
-        return path in self.noted()
+        return False
 
     def _stamps(self) -> Iterator[Stamp]:
         yield self._stamp
-        if self._stamp.path.name != STAMP:
-            others = self._stamp.path.parent.glob("*.json")
-            yield from (Stamp(path, self._stamp.root) for path in others)
+        for path in self._others():  # there may be thousands, and the first one mostly knows
+            yield Stamp(path, self._stamp.root)
+
+
+def _begun(stamp: Stamp) -> Path:
+    return stamp.path.with_suffix(".begun")
+
+
+def _lines(stamp: Stamp) -> Iterator[list[Any]]:
+    """Read the notes beside a stamp: what, where, and how it looked."""
+    try:
+        lines = _begun(stamp).read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return
+    for line in lines:
+        try:
+            what, path, *looks = json.loads(line)
+        except ValueError:  # cut off by a kill
+            continue
+        yield [what, stamp.root / path, *looks]
+
+
+def _notes(stamp: Stamp) -> dict[Path, Note]:
+    found = {}
+    for what, path, *looks in _lines(stamp):
+        if looks and _unchanged(path, looks, whole=True):
+            found[path] = Note(what, _identity(path))
+    return found
 
 
 def export_folders(output_dir: Path) -> list[Path]:
@@ -191,14 +225,15 @@ def exported_files(stamp: Path, root: Path) -> tuple[str, list[Path]]:
 
     Returns
     -------
-    The key of their result, and their paths, the stamp last; an empty key where nothing was
-    exported.
+    The key of their result, and their paths, the stamp last unless it tells of others too; an empty
+    key where nothing was exported.
     """
     read = Stamp(stamp, root)
     if stamp.parent.is_symlink() or "key" not in read.known:
         return "", []
-    files = [path for path, was in read.files("files").items() if _unchanged(path, was, whole=True)]
-    return str(read.known["key"]), [*files, stamp]
+    files = [path for path, was in read.files("files").items() if _still(path, was)]
+    others = any(_still(path, was) for path, was in read.files("older").items())
+    return str(read.known["key"]), files if others else [*files, stamp]
 
 
 def boot() -> str:
@@ -222,13 +257,13 @@ def _identity(path: Path) -> Identity:
 
 
 def _looks(path: Path) -> list[int]:
-    """Give the size of a file and when it changed last; of a folder, of all in it."""
+    """Give the size of a file and when it changed last; of a folder, a digest of that of all."""
     stat = path.stat()
     if not path.is_dir():
         return [stat.st_size, stat.st_mtime_ns]
-    inside = [each.lstat() for each in path.rglob("*")]
-    latest = max([stat.st_mtime_ns, *(each.st_mtime_ns for each in inside)])
-    return [sum(each.st_size for each in inside), latest]
+    inside = [(os.fsencode(each.relative_to(path)), each.lstat()) for each in path.rglob("*")]
+    text = repr(sorted((name, s.st_size, s.st_mtime_ns) for name, s in inside)).encode()
+    return [sum(each.st_size for _, each in inside), xxhash.xxh3_64_intdigest(text)]
 
 
 def _unchanged(path: Path, was: Identity, whole: bool) -> bool:
@@ -242,14 +277,33 @@ def _unchanged(path: Path, was: Identity, whole: bool) -> bool:
         return False
 
 
+def _still(path: Path, was: Identity) -> bool:
+    """Tell whether a file is what it was, though it may have been copied, with other times."""
+    try:
+        return _looks(path) == was[:2] or file_digest(path) == was[2]
+    except (OSError, CytoError):
+        return False
+
+
+def _torn(path: Path, was: Identity) -> bool:
+    """Tell whether a power loss may have cut a file: shorter, with its time as it was."""
+    try:
+        size, changed = _looks(path)
+    except OSError:
+        return False
+    return bool(changed == was[1] and size <= was[0])
+
+
 def _same(one: Path, other: Path) -> bool:
+    if not one.exists():  # a link to what is not there
+        return False
     if one.is_dir() or other.is_dir():
         return one.is_dir() == other.is_dir() and file_digest(one) == file_digest(other)
     return filecmp.cmp(one, other, shallow=False)
 
 
 def _remove(path: Path) -> None:
-    if path.is_dir():
+    if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path)
     else:
         path.unlink(missing_ok=True)
@@ -259,7 +313,8 @@ def _put_aside(path: Path) -> Path:
     """Move a file into ``kept``, ``kept-2`` … beside it, where a pattern for others misses it."""
     for number in count(1):
         folder = path.parent / (KEPT if number == 1 else f"{KEPT}-{number}")
-        if not (folder / path.name).exists() and (folder.is_dir() or not folder.exists()):
+        free = not (folder / path.name).exists()
+        if free and (folder.is_dir() or not folder.exists()):
             break
     folder.mkdir(exist_ok=True)
     kept = folder / path.name

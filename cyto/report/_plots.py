@@ -31,7 +31,7 @@ def make_plots(tables: Tables) -> tuple[list[Plot], list[dict[str, str]], list[s
     """
     stored = tables.all()
     chains = _Chains(stored, tables)
-    found = [chains.named(table) for table in stored]
+    found = chains.named(stored)
     cells = _latest_cells(found, chains)
     makers: list[Callable[[], Iterable[Plot]]] = [
         lambda: _cells_over_time(cells),
@@ -39,7 +39,9 @@ def make_plots(tables: Tables) -> tuple[list[Plot], list[dict[str, str]], list[s
         lambda: _kills([t for t in found if t.has("track_id", "frame", "killer")], cells),
         lambda: _contacts([t for t in found if t.has("frame", "a", "b", "a_type", "b_type")]),
         lambda: _durations([t for t in found if t.has("a", "b", "duration_frames")]),
-        lambda: _speeds([t for t in found if t.has("frame", "speed_px_frame", "track_id")]),
+        lambda: _speeds(
+            chains.last([t for t in found if t.has("frame", "speed_px_frame", "track_id")])
+        ),
         lambda: _rose(cells),
     ]
     plots, faults = [], []
@@ -86,10 +88,40 @@ class _Chains:
         same = next((before for before in self.before[name] if self.same(before, name)), None)
         return name if same is None else self.part(same)
 
-    def named(self, table: Table) -> Table:
-        """Give a table whose population is named as what is left."""
-        part = self.part(table.node.plain) if table.key == "dataframe" else ""
-        return replace(table, population=f"{table.population}, {part}") if part else table
+    def named(self, found: Sequence[Table]) -> list[Table]:
+        """Give tables whose populations tell apart what are not the same cells.
+
+        That is where a node left cells out, of a table or of the labels that it was made of.
+        """
+        ends: dict[str, Name] = {}
+        named = []
+        for table in found:
+            name, population = table.node.plain, table.population
+            if table.key == "dataframe" and name in self.rows:
+                part = self.part(name)
+                if not part:
+                    first = ends.setdefault(population, self.root(name))
+                    part = "" if self.same(first, self.root(name)) else self.root(name)
+                population = f"{population}, {part}" if part else population
+            named.append(replace(table, population=population))
+        return named
+
+    def root(self, name: Name) -> Name:
+        """Name the first table of the same cells."""
+        same = (before for before in self.before[name] if self.same(before, name))
+        before = next(same, None)
+        return name if before is None else self.root(before)
+
+    def last(self, found: Sequence[Table]) -> list[Table]:
+        """Leave out tables that another of *found* follows with the same cells."""
+        names = {table.node.plain for table in found}
+        passed = {
+            before
+            for name in names & self.before.keys()
+            for before in self.before[name]
+            if self.same(before, name)
+        }
+        return [table for table in found if table.node.plain not in passed]
 
 
 def _latest_cells(found: Sequence[Table], chains: _Chains) -> list[Table]:

@@ -59,7 +59,7 @@ class Table:
     def rows(self) -> int | None:
         """How many rows it has; ``None`` where it cannot be read."""
         try:
-            return int(self._arrow().num_rows)
+            return int(self._stored().num_rows)
         except (OSError, ValueError):
             return None
 
@@ -70,14 +70,17 @@ class Table:
         return self.read[name]
 
     def _arrow(self) -> Any:
+        table = self._stored()
+        if table.num_rows > _ROWS:
+            raise ValueError(f"{table.num_rows:,} rows are too many for a plot")
+        return table
+
+    def _stored(self) -> Any:
         if "" not in self.read:
             import pyarrow as pa
 
             with pa.memory_map(self.ref.path) as source:
-                table = pa.ipc.open_file(source).read_all()
-            if table.num_rows > _ROWS:
-                raise ValueError(f"{table.num_rows:,} rows are too many for a plot")
-            self.read[""] = table
+                self.read[""] = pa.ipc.open_file(source).read_all()
         return self.read[""]
 
 

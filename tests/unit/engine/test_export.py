@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+from contextlib import nullcontext
 from pathlib import Path
 
 import networkx as nx
@@ -15,6 +17,7 @@ from cyto.engine.export import export_entry
 from cyto.engine.plan import Export
 from cyto.engine.stamps import Stamp
 from cyto.engine.store import Entry
+from cyto.errors import TaskOutputError
 from cyto.runners import exchange
 
 
@@ -118,6 +121,77 @@ def test_edits_inside_a_folder_are_edits(folder, tmp_path):
     _, kept = export_entry(Entry(key="0" * 32, outputs={"x": ref}), folder, how)
     assert (Path(kept.path) / chunk.relative_to(folder / "x.ome.zarr")).read_bytes() == b"mine"
     assert chunk.read_bytes() != b"mine"
+
+
+def test_old_times_hide_no_edits(folder, tmp_path):
+    """As of a file that was copied over it with its times."""
+    ref = exchange.save(np.zeros((1, 8, 8), np.uint8), "label", tmp_path, "x")
+    how = Export(images="ome-zarr")
+    entry = Entry(key="0" * 32, outputs={"x": ref, "y": Ref("value", "inline", value=1)})
+    export_entry(entry, folder, how)
+    chunk = next(p for p in (folder / "x.ome.zarr/0").rglob("*") if p.is_file() and "c" in p.parts)
+    for path in (chunk, folder / "y.json"):
+        times = path.stat().st_mtime_ns
+        path.write_bytes(b"longer than it was before, by hand")
+        os.utime(path, ns=(times - 1, times - 1))
+    assert export_entry(entry, folder, how)[-1].text.endswith("kept, and 1 more")
+    other = Entry(key="1" * 32, outputs={"y": Ref("value", "inline", value=2)})
+    times = (folder / "y.json").stat().st_mtime_ns
+    (folder / "y.json").write_text("by hand, with the time that it had")
+    os.utime(folder / "y.json", ns=(times, times))
+    assert export_entry(other, folder, how)[-1].path.endswith("kept-2/y.json")
+
+
+def test_what_was_kept_is_told_though_the_export_failed(folder, tmp_path):
+    network = nx.Graph()
+    network.add_nodes_from([1, "1"])
+    bad = Ref("value", "inline", value=5)
+    export_entry(value(1), folder, Export())
+    (folder / "x.json").write_text("mine")
+    net = exchange.save(network, "network", tmp_path, "n")
+    both = Entry(key="3" * 32, outputs={"x": bad, "n": net})
+    with pytest.raises(TaskOutputError):
+        export_entry(both, folder, Export())
+    _, kept = export_entry(value(6, "4"), folder, Export())
+    assert (kept.path, names(folder)) == (str(folder / "kept/x.json"), ["kept/x.json", "x.json"])
+
+
+def test_in_a_copy_names_change_to_and_fro(folder, tmp_path):
+    stamp = folder.parent / "exports/node.json"
+    export_entry(value(0), folder, Export(files={"x": "a.json"}), stamp)
+    copied = tmp_path / "copied" / "node"
+    shutil.copytree(folder.parent, copied.parent, copy_function=shutil.copyfile)
+    stamp = copied.parent / "exports/node.json"
+    for number, name in enumerate("ba", start=1):
+        how = Export(files={"x": f"{name}.json"})
+        assert len(export_entry(value(number, str(number)), copied, how, stamp)) == 1
+    assert not (copied.parent / "kept").exists()
+
+
+def test_a_plain_name_and_the_same_one_given_take_turns(folder, tmp_path):
+    stamp = tmp_path / "exports/node.json"
+    for turn in range(4):
+        how = Export(files={"x": "node/x.json"}) if turn % 2 else Export()
+        assert len(export_entry(value(turn, str(turn)), folder, how, stamp)) == 1
+    assert names(folder) == ["x.json"]
+
+
+def test_frames_of_an_export_that_failed_go(folder, tmp_path):
+    stamp = tmp_path / "exports/node.json"
+    how = Export(files={"n": "nets/n_{frame}.adjlist", "g": "nets/g.graphml"})
+    bad = nx.Graph()
+    bad.add_nodes_from([1, "1"])
+    for frames, other in ((4, bad), (2, nx.Graph())):
+        network = nx.Graph(frames=frames)
+        network.add_nodes_from((f"{frame}:1", {"frame": frame}) for frame in range(frames))
+        refs = {
+            key: exchange.save(each, "network", tmp_path / f"{key}{frames}", key)
+            for key, each in (("n", network), ("g", other))
+        }
+        entry = Entry(key=str(frames) * 32, outputs=refs)
+        with pytest.raises(TaskOutputError) if other is bad else nullcontext():
+            assert len(export_entry(entry, folder, how, stamp)) == 2
+    assert names(folder.parent / "nets") == ["g.graphml", "n_0000.adjlist", "n_0001.adjlist"]
 
 
 def test_a_copied_folder_is_judged_by_its_own_files(folder, tmp_path):

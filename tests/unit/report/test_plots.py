@@ -162,6 +162,25 @@ def test_a_choice_of_cells_is_a_population_of_its_own(recorded, plots):
     assert found["speeds"].note.startswith("tcell, big: median 1 ")
 
 
+def test_a_choice_of_labels_is_a_population_of_its_own(recorded, plots):
+    """Its table follows no other, and both are of the same channel."""
+    track = recorded.node(inputs={"dataframe": "all.dataframe"})
+    extra = recorded.node(inputs={"dataframe": "speed.dataframe"})
+    recorded.start(
+        {"all": recorded.node(), "inside": recorded.node(), "speed": track, "extra": extra}
+    )
+    table = cells([0, 0, 1, 1])
+    fast = table.assign(track_id=[1, 2, 1, 2], speed_px_frame=[np.nan, np.nan, 1.0, 3.0])
+    made = {"all": table, "inside": table[::2], "speed": fast, "extra": fast}
+    for name, each in made.items():
+        recorded.publish(name, channel="tcell", dataframe=("dataframe", each))
+    found, _, _ = plots()
+    counts = {series.name: series.y for series in found["cells"].series}
+    assert counts == {"tcell": [2, 2], "tcell, inside": [1, 1]}
+    (bars,) = found["speeds"].series
+    assert sum(bars.y) == 2, "each cell once, whatever was added to its table"
+
+
 def test_a_choice_that_leaves_out_nothing_in_some_samples_is_one_all_the_same(recorded, plots):
     samples = {"s1": {"dose": "high"}, "s2": {"dose": "low"}}
     nodes = {}
