@@ -41,7 +41,8 @@ def faults(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[dict[Path, Future[str]]]:
     """Try the pages that were asked for side by side: they wait for programs most of the time."""
-    specs = [getattr(item, "callspec", None) for item in request.session.items]
+    items = [item for item in request.session.items if item.path == request.path]
+    specs = [getattr(item, "callspec", None) for item in items]
     asked = {spec.params["shown"] for spec in specs if spec and "shown" in spec.params}
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         # the long ones first
