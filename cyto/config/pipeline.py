@@ -25,7 +25,6 @@ _RESOURCES = (
     "give the pipeline; pipeline.X.yaml finds pipeline-resources.X.yaml beside it",
 )
 
-
 _STAGE_BASED = ("image_range", "spacing", "pipeline", "fiji_dir", "microscope")
 """Keys of stage-based files that have no like in the present format."""
 
@@ -130,7 +129,7 @@ def load_pipeline(
         nearest valid key. Not looked at here: whether modules, parameters, samples and images
         exist, what tasks make, and cycles.
     """
-    source = read_source(path, "pipeline", base)
+    source, overrides = read_source(path, "pipeline", base), tuple(overrides)
     warnings: tuple[Problem, ...] = ()
     if is_legacy(source):
         _check_reach(overrides)

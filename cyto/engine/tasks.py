@@ -126,17 +126,16 @@ def _outputs(cls: type[PipelineTask], inputs: object) -> Mapping[str, Port]:
 
 
 def _check_params(config: PipelineConfig, name: str, cls: type) -> list[Problem]:
-    task = config.tasks[name]
-    errors: list[ParameterError] = []
-    if issubclass(cls, PipelineTask):
-        errors = find_faults(cls.parameters, task.params, cls.__name__)
+    """Make the task; only where that fails, all that is wrong is looked for."""
+    params = config.tasks[name].params
     try:
-        if not errors:
-            check = build_task if issubclass(cls, PipelineTask) else _plain
-            check(cls, task.params)
+        build_task(cls, params) if issubclass(cls, PipelineTask) else _plain(cls, params)
     except ParameterError as error:
-        errors = [error]
-    return [_of_parameter(config, name, error) for error in errors]
+        faults = [error]
+        if issubclass(cls, PipelineTask):
+            faults = find_faults(cls.parameters, params, cls.__name__) or faults
+        return [_of_parameter(config, name, fault) for fault in faults]
+    return []
 
 
 def _of_parameter(config: PipelineConfig, name: str, error: ParameterError) -> Problem:

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from cyto.report._series import Curve, Plot, Series, binned, clock, over_samples, rounded
+from cyto.report.chains import Chains, is_of_cells
 from cyto.report.tables import Table, Tables
 
 _TRACKS = 60
@@ -30,7 +30,7 @@ def make_plots(tables: Tables) -> tuple[list[Plot], list[dict[str, str]], list[s
     The plots, headline figures (``label``, ``value``, ``note``), and what could not be plotted.
     """
     stored = tables.all()
-    chains = _Chains(stored, tables)
+    chains = Chains(stored, tables.feeds())
     found = chains.named(stored)
     cells = _latest_cells(found, chains)
     makers: list[Callable[[], Iterable[Plot]]] = [
@@ -56,86 +56,13 @@ def make_plots(tables: Tables) -> tuple[list[Plot], list[dict[str, str]], list[s
     return plots, figures, faults
 
 
-Name = str
-"""Of a node in the pipeline file."""
-
-
-class _Chains:
-    """Which table of cells follows which, and where cells were left out on the way."""
-
-    def __init__(self, found: Sequence[Table], tables: Tables) -> None:
-        made = [t for t in found if t.has("frame", "label") and t.key == "dataframe"]
-        self.rows: dict[Name, dict[str, int | None]] = {}
-        for table in made:
-            self.rows.setdefault(table.node.plain, {})[table.node.sample] = table.rows
-        feeds = tables.feeds()
-        self.before: dict[Name, list[Name]] = {
-            name: sorted(feeds.get(name, set()) & self.rows.keys()) for name in self.rows
-        }
-        self.earlier = {b for name in self.rows for b in self.before[name] if self.same(b, name)}
-
-    def same(self, one: Name, other: Name) -> bool:
-        """Tell whether both have the same cells, in all samples that have both."""
-        return all(
-            rows is None or self.rows[other].get(sample) in {None, rows}
-            for sample, rows in self.rows[one].items()
-        )
-
-    def part(self, name: Name) -> Name:
-        """Name the node that left cells out on the way to a table; empty where none did."""
-        if not self.before.get(name):
-            return ""
-        same = next((before for before in self.before[name] if self.same(before, name)), None)
-        return name if same is None else self.part(same)
-
-    def named(self, found: Sequence[Table]) -> list[Table]:
-        """Give tables whose populations tell apart what are not the same cells.
-
-        That is where a node left cells out, of a table or of the labels that it was made of.
-        """
-        ends: dict[str, Name] = {}
-        named = []
-        for table in found:
-            name, population = table.node.plain, table.population
-            if table.key == "dataframe" and name in self.rows:
-                part = self.part(name)
-                if not part:
-                    first = ends.setdefault(population, self.root(name))
-                    part = "" if self.same(first, self.root(name)) else self.root(name)
-                population = f"{population}, {part}" if part else population
-            named.append(replace(table, population=population))
-        return named
-
-    def root(self, name: Name) -> Name:
-        """Name the first table of the same cells."""
-        same = (before for before in self.before[name] if self.same(before, name))
-        before = next(same, None)
-        return name if before is None else self.root(before)
-
-    def last(self, found: Sequence[Table]) -> list[Table]:
-        """Leave out tables that another of *found* follows with the same cells."""
-        names = {table.node.plain for table in found}
-        passed = {
-            before
-            for name in names & self.before.keys()
-            for before in self.before[name]
-            if self.same(before, name)
-        }
-        return [table for table in found if table.node.plain not in passed]
-
-
-def _latest_cells(found: Sequence[Table], chains: _Chains) -> list[Table]:
+def _latest_cells(found: Sequence[Table], chains: Chains) -> list[Table]:
     """Give the tables with one row per cell and frame that no other table of these cells follows.
 
-    A table with fewer rows than those before it is of a population of its own.
+    Of two that end the same population it is the one that knows who lives.
     """
     known: dict[tuple[str, str], Table] = {}
-    for table in found:
-        if table.key != "dataframe" or table.node.plain not in chains.rows:
-            continue
-        if table.node.plain in chains.earlier:
-            continue
-        # two that end the same population: the one that knows who lives
+    for table in chains.last([t for t in found if is_of_cells(t)]):
         end = (table.population, table.node.sample)
         if end not in known or (table.has("alive") and not known[end].has("alive")):
             known[end] = table

@@ -145,20 +145,22 @@ def check_all(
     ParameterError
         The first of `find_faults`.
     """
-    for fault in find_faults(parameters, given, task):
+    values, faults = _checked(parameters, given, task)
+    for fault in faults:
         raise fault
-    return {
-        name: parameter.check(given[name], task)
-        if name in given
-        else parameter.value_by_default(task)
-        for name, parameter in parameters.items()
-    }
+    return values
 
 
 def find_faults(
     parameters: Mapping[str, Parameter], given: Mapping[str, JSON], task: str
 ) -> list[ParameterError]:
     """Find all that are unknown (with the nearest name), missing or wrong."""
+    return _checked(parameters, given, task)[1]
+
+
+def _checked(
+    parameters: Mapping[str, Parameter], given: Mapping[str, JSON], task: str
+) -> tuple[dict[str, Any], list[ParameterError]]:
     faults = [
         ParameterError(
             f"unknown parameter {name!r}",
@@ -169,16 +171,19 @@ def find_faults(
         for name in given
         if name not in parameters
     ]
+    values: dict[str, Any] = {}
     for name, parameter in parameters.items():
         if name in given:
             try:
-                parameter.check(given[name], task)
+                values[name] = parameter.check(given[name], task)
             except ParameterError as error:
                 faults.append(error)
         elif parameter.required:
             message = f"parameter {name!r} must be given ({parameter.type_name})"
             faults.append(ParameterError(message, task=task, parameter=name, hint=parameter.help))
-    return faults
+        else:
+            values[name] = parameter.value_by_default(task)
+    return values, faults
 
 
 def describe(kind: Any) -> str:

@@ -82,9 +82,8 @@ def migrate(old: str | Path, new: Path) -> Migration:
         files[resources] = resources_text(made.source.data, resources.name)
     elif own.resolve() != resources.resolve():
         files[resources] = read_text(own, "resources")
-        notes += (
-            [_moved(own, resources)] if own.parent.resolve() != resources.parent.resolve() else []
-        )
+        if own.parent.resolve() != resources.parent.resolve():
+            notes.append(_moved(own, resources))
     return Migration(files=files, notes=tuple(notes))
 
 

@@ -18,7 +18,7 @@ def _range(span: tuple[int | None, ...]) -> tuple[int | None, ...]:
     start, stop, step = (*span, None)[:3]
     if (start or 0) < 0 or (stop is not None and stop < END) or (step is not None and step < 1):
         raise WrongValueError(
-            f"expected numbers from 0 and a step of 1 or more, not {list(span)}",
+            f"{list(span)} is wrong: expected numbers from 0 and a step of 1 or more",
             "null and -1 as stop mean the end",
         )
     if stop not in {None, END} and stop <= (start or 0):

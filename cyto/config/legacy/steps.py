@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from cyto.config.source import Source
 
 ALL = "all"
-
-
 _NAMES = {"channels", "image_label_pair", "output_channel_name"}
 """Keys of steps under which channels are named."""
 

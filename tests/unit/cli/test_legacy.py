@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 import tifffile
 
+from cyto.config import load_pipeline
+
 OLD = """\
 channels:
   A: movie.tif
@@ -186,6 +188,11 @@ def test_set_says_what_it_does_not_reach(old, call, key) -> None:
     assert answer.code == 2
     assert f"does not reach '{key.partition('.')[0]}' of a stage-based file" in answer.err
     assert call("plan", "pipelines/old.yaml", "--set", "output_dir=other").code == 0
+
+
+def test_overrides_are_taken_from_anything_that_gives_them(old) -> None:
+    config = load_pipeline(old / "pipelines/old.yaml", iter(["execution_profile=local"]))
+    assert config.model.execution_profile == "local"
 
 
 def test_help_names_it(call) -> None:
